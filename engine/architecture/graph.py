@@ -1,0 +1,55 @@
+"""The graph view of an architecture: what is built, drawn, hashed and measured.
+
+A graph is a list of nodes in topological order. The same type serves two zooms: the *cell* graph (blocks as the
+space's author thinks of them, for drawing and identity) and the *network* graph (primitive layers, for building,
+source export and cost). Primitive layers, with their settings:
+
+    input · conv{channels,kernel,stride,groups,dilation,bias} (padding keeps size / stride) · batch_norm{affine}
+    relu · max_pool{kernel,stride} · avg_pool{kernel,stride} (padding not counted) · global_avg_pool · flatten
+    linear{units} · dropout{rate} · add · concat · identity · zero{stride}
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+Shape = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Node:
+    """One operation: where its inputs come from, its settings, and where it stands for a person."""
+
+    name: str                                   # unique in the graph, a Python identifier
+    op: str
+    inputs: tuple[str, ...] = ()
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    label: str = ""                             # words on the diagram: "conv 3×3"
+    group: str = ""                             # the stage or cell it belongs to: the macro strip
+
+
+@dataclass(frozen=True)
+class Graph:
+    nodes: tuple[Node, ...]
+    output: str
+
+    def __iter__(self) -> Iterator[Node]:
+        return iter(self.nodes)
+
+    def __getitem__(self, name: str) -> Node:
+        return next(node for node in self.nodes if node.name == name)
+
+    def live(self) -> Graph:
+        """The graph without nodes from which the output cannot be reached."""
+        wanted = {self.output}
+        for node in reversed(self.nodes):
+            if node.name in wanted:
+                wanted.update(node.inputs)
+        return Graph(tuple(n for n in self.nodes if n.name in wanted), self.output)
+
+    def document(self) -> dict[str, Any]:
+        return {"output": self.output,
+                "nodes": [{"name": n.name, "op": n.op, "inputs": list(n.inputs), "settings": dict(n.settings),
+                           "label": n.label or n.op, "group": n.group} for n in self.nodes]}

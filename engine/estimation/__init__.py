@@ -1,0 +1,1 @@
+"""How good is it: one way of scoring per file."""

@@ -1,0 +1,130 @@
+"""The search: ask the strategy, number the work, tell outcomes in order, close with finals.
+
+The terminal, notebooks, tests and the web's `advance` all drive this one class.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from engine.events import Event
+from engine.finals import finals_of, ranked
+from engine.registry import discover
+from engine.spec import Spec
+from engine.work import Candidate, Outcome, Strategy, Work
+
+
+class Search:
+    """One search in memory. Proposed work and outcomes are rows, kept by the caller; see `restore`."""
+
+    def __init__(self, spec: Spec) -> None:
+        self.spec = spec
+        entry = discover("strategies")[spec.strategy.name]
+        self.strategy: Strategy = entry.factory(spec.space, spec.strategy.options, spec.seed)
+        self.items: list[Work] = []
+        self.outcomes: dict[int, Outcome] = {}
+        self.told: list[int] = []                     # trial numbers, in the order the strategy heard of them
+        self.closing = False                          # the strategy's part is over, finals are asked
+
+    def ready(self) -> list[Work]:
+        """New work, numbered. [] while results are pending means waiting, else the search is finished."""
+        fresh: list[Work] = []
+        while not self.closing:
+            if self._over():
+                break
+            if not self._room():
+                return fresh
+            self._tell_due()
+            asked = self.strategy.ask(1)
+            fresh += [self._number(work) for work in asked]
+            if not asked and not self._tell_next():
+                if self._unheard():
+                    return fresh                       # a barrier: the strategy waits for results
+                break                                  # it has nothing left to ask
+        if not self.closing and all(t in self.outcomes for t in range(len(self.items))):
+            self.closing = True
+            fresh += [self._number(work) for work in finals_of(self._rows(), self.spec.finals)]
+        return fresh
+
+    def report(self, work: Work, outcome: Outcome) -> list[Event]:
+        """Take an outcome; it is told when its turn comes. Gives the events that follow from it."""
+        before = self.best
+        self.outcomes[work.trial] = outcome
+        if self.best == before or (isinstance(work, Candidate) and work.final_of is not None):
+            return []
+        return [Event("incumbent", work.trial, {"score": outcome.score, "score_kind": outcome.score_kind})]
+
+    @property
+    def finished(self) -> bool:
+        return self.closing and len(self.outcomes) == len(self.items)
+
+    @property
+    def best(self) -> tuple[Candidate, Outcome] | None:
+        """The trained network with the highest validation score."""
+        return next(iter(ranked(self._rows())), None)
+
+    def state_dict(self) -> dict[str, Any]:
+        """What rows cannot give back: how far telling went, and the strategy's own state."""
+        told: int | list[int] = len(self.told) if self.spec.execution.order == "strict" else list(self.told)
+        return {"told": told, "closing": self.closing, "strategy": self.strategy.state_dict()}
+
+    @classmethod
+    def restore(cls, spec: Spec, rows: Sequence[tuple[Work, Outcome | None]], state: dict[str, Any] | None) -> Search:
+        """Rebuild from the rows, in trial order, and the state that was saved with the newest of them."""
+        search = cls(spec)
+        search.items = [work for work, _ in rows]
+        search.outcomes = {work.trial: outcome for work, outcome in rows if outcome is not None}
+        if state is not None:
+            told = state["told"]
+            for trial in range(told) if isinstance(told, int) else told:
+                search._tell(trial)
+            search.closing = state["closing"]
+            search.strategy.load_state_dict(state["strategy"])
+        return search
+
+    def _rows(self) -> list[tuple[Work, Outcome]]:
+        return [(self.items[trial], outcome) for trial, outcome in self.outcomes.items()]
+
+    def _over(self) -> bool:
+        spend = {key: sum(o.spend.get(key, 0.0) for o in self.outcomes.values()) for key in ("epochs", "seconds")}
+        return self.spec.budget.spent(len(self.items), spend)
+
+    def _unheard(self) -> list[int]:
+        heard = set(self.told)
+        return [trial for trial in range(len(self.items)) if trial not in heard]
+
+    def _room(self) -> bool:
+        """Strict: trial t waits for the outcomes 0 … t - slots; async: for a free slot."""
+        slots, number = self.spec.execution.slots, len(self.items)
+        if self.spec.execution.order == "strict":
+            return all(trial in self.outcomes for trial in range(len(self.told), number - slots + 1))
+        return number - len(self.outcomes) < slots
+
+    def _tell_due(self) -> None:
+        strict = self.spec.execution.order == "strict"
+        due = range(len(self.told), len(self.items) - self.spec.execution.slots + 1) if strict else self._finished_unheard()
+        for trial in due:
+            self._tell(trial)
+
+    def _finished_unheard(self) -> list[int]:
+        heard = set(self.told)
+        return [trial for trial in self.outcomes if trial not in heard]
+
+    def _tell_next(self) -> bool:
+        """Tell the next outcome in order, if it is there: how a waiting strategy gets past its barrier."""
+        trial = next((t for t in self._unheard() if t in self.outcomes), None)
+        if trial is None or (self.spec.execution.order == "strict" and trial != len(self.told)):
+            return False
+        self._tell(trial)
+        return True
+
+    def _tell(self, trial: int) -> None:
+        self.strategy.tell(self.items[trial], self.outcomes[trial])
+        self.told.append(trial)
+
+    def _number(self, work: Work) -> Work:
+        numbered = replace(work, trial=len(self.items))
+        self.items.append(numbered)
+        return numbered

@@ -1,0 +1,1 @@
+"""Search spaces, one kind per file."""

@@ -1,0 +1,190 @@
+"""The one JSON document that describes a search, parsed strictly: every fault names its place."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from engine import options
+from engine.budget import Budget, Execution, Finals
+from engine.errors import Invalid, Problem, fail
+from engine.registry import Entry, discover
+
+VERSION = 1
+MAX_BYTES, MAX_DEPTH, MAX_KEYS, MAX_SEED = 1024 * 1024, 32, 500, 2**53
+PARTS = ("version", "name", "space", "strategy", "estimation", "dataset", "budget", "finals", "execution", "seed")
+
+
+@dataclass(frozen=True)
+class Part:
+    """A named choice with its options: a strategy, an estimation."""
+
+    name: str
+    options: Any
+
+    def document(self) -> dict[str, Any]:
+        return {"name": self.name, **options.document(self.options)}
+
+
+@dataclass(frozen=True)
+class Spec:
+    name: str
+    space_kind: str
+    space: Any                                   # an instance of the space's dataclass
+    strategy: Part
+    estimation: Part
+    dataset: Part
+    budget: Budget
+    finals: Finals
+    execution: Execution
+    seed: int
+
+    def document(self) -> dict[str, Any]:
+        """The document with every option written out; parsing it gives an equal Spec."""
+        return {"version": VERSION, "name": self.name, "space": {"kind": self.space_kind, **options.document(self.space)},
+                "strategy": self.strategy.document(), "estimation": self.estimation.document(),
+                "dataset": self.dataset.document(), "budget": options.document(self.budget),
+                "finals": options.document(self.finals), "execution": options.document(self.execution), "seed": self.seed}
+
+
+def parse_text(text: str | bytes) -> Any:
+    """JSON text to data. Raises Invalid for anything strict JSON forbids, duplicate keys and too deep or large input."""
+    if isinstance(text, bytes):
+        try:
+            text = text.decode("utf-8")
+        except UnicodeDecodeError:
+            raise fail("", "is not UTF-8 text", "JSON in UTF-8") from None
+    if len(text.encode("utf-8", "surrogatepass")) > MAX_BYTES:
+        raise fail("", "is too large", "up to 1 MiB")
+    _limit_depth(text)
+    try:
+        return json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant, parse_float=_finite, parse_int=_whole)
+    except json.JSONDecodeError as error:
+        raise fail("", f"is not JSON: {error.msg} (line {error.lineno}, column {error.colno})", "a JSON document") from None
+
+
+def _limit_depth(text: str) -> None:
+    depth, quoted, escaped = 0, False, False
+    for character in text:
+        if quoted:
+            quoted, escaped = escaped or character != '"', character == "\\" and not escaped
+        elif character == '"':
+            quoted, escaped = True, False
+        elif character in "[{":
+            depth += 1
+            if depth > MAX_DEPTH:
+                raise fail("", "is nested too deeply", f"up to {MAX_DEPTH} levels")
+        elif character in "]}":
+            depth -= 1
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    if len(pairs) > MAX_KEYS:
+        raise fail("", "has an object with too many keys", f"up to {MAX_KEYS}")
+    built = dict(pairs)
+    if len(built) != len(pairs):
+        repeated = next(k for k, _ in pairs if [p[0] for p in pairs].count(k) > 1)
+        raise fail("", f"repeats the key {repeated[:40]!r}", "each key once")
+    return built
+
+
+def _no_constant(name: str) -> Any:
+    raise fail("", f"holds {name}", "finite numbers")
+
+
+def _finite(text: str) -> float:
+    if not math.isfinite(value := float(text)):
+        raise fail("", f"holds {text[:20]}, which is not finite", "finite numbers")
+    return value
+
+
+def _whole(text: str) -> int:
+    if len(text) > 17 or abs(value := int(text)) > MAX_SEED:
+        raise fail("", f"holds a whole number that is too large ({text[:20]}…)", "at most 2^53")
+    return value
+
+
+def parse(document: Any) -> Spec:
+    """A document to a Spec. Raises Invalid with every problem found."""
+    if not isinstance(document, Mapping):
+        raise fail("", "must be an object", "a search document")
+    problems = [Problem(f"/{str(key)[:80]}", "is not a known key", ", ".join(PARTS)) for key in document if key not in PARTS]
+    if "version" in document and (type(document["version"]) is not int or document["version"] != VERSION):
+        problems.append(Problem("/version", "is not a supported version", str(VERSION)))
+    take: dict[str, Any] = {}
+
+    def attempt(key: str, read: Callable[[], Any]) -> None:
+        try:
+            take[key] = read()
+        except Invalid as error:
+            problems.extend(error.problems)
+
+    attempt("space", lambda: parse_space(_required(document, "space"), "/space"))
+    for key, kind in (("strategy", "strategies"), ("dataset", "datasets")):
+        attempt(key, lambda key=key, kind=kind: _part(kind, _required(document, key), f"/{key}"))
+    attempt("estimation", lambda: _part("estimation", document.get("estimation", {"name": "scratch"}), "/estimation"))
+    for key, factory in (("budget", Budget), ("finals", Finals), ("execution", Execution)):
+        attempt(key, lambda key=key, factory=factory: options.parse(factory, _mapping(document.get(key, {}), f"/{key}"), f"/{key}"))
+    attempt("name", lambda: _text(document.get("name", ""), "/name"))
+    attempt("seed", lambda: _seed(document.get("seed", 0)))
+    if not problems and (reason := incompatible(take["strategy"].name, take["space"][0])):
+        problems.append(Problem("/strategy/name", reason, "a strategy and a space that fit"))
+    if problems:
+        raise Invalid(*problems)
+    kind, space = take.pop("space")
+    return Spec(space_kind=kind, space=space, **take)
+
+
+def parse_space(document: Any, path: str = "") -> tuple[str, Any]:
+    """The space part (what SPACE.json holds) to its kind and instance."""
+    entry = _entry("spaces", _mapping(document, path), path, "kind")
+    return entry.name, options.parse(entry.factory, document, path, presets=entry.presets, tag="kind")
+
+
+def incompatible(strategy: str, space: str) -> str | None:
+    """Why the two do not fit, or None."""
+    needs, entry = discover("strategies")[strategy].needs, discover("spaces")[space]
+    missing = sorted(needs - entry.offers)
+    if not missing:
+        return None
+    return f"needs {', '.join(missing)}, which the space {entry.title} does not offer"
+
+
+def _part(kind: str, document: Any, path: str) -> Part:
+    entry = _entry(kind, _mapping(document, path), path, "name")
+    return Part(entry.name, options.parse(entry.options, document, path, presets=entry.presets))
+
+
+def _entry(kind: str, document: Mapping[str, Any], path: str, tag: str) -> Entry:
+    known, name = discover(kind), document.get(tag)
+    if not isinstance(name, str) or name not in known:
+        raise fail(f"{path}/{tag}", "is missing" if name is None else "is not known", "one of " + ", ".join(known))
+    return known[name]
+
+
+def _required(document: Mapping[str, Any], key: str) -> Any:
+    if key not in document:
+        raise fail(f"/{key}", "is missing", "an object")
+    return document[key]
+
+
+def _mapping(value: Any, path: str) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping):
+        raise fail(path, "must be an object", "an object with options")
+    return value
+
+
+def _text(value: Any, path: str) -> str:
+    name = options.Option("text", "", "", high=200)
+    if fault := name.check(value):
+        raise fail(path, fault, name.allowed() + " without control characters")
+    return str(value)
+
+
+def _seed(value: Any) -> int:
+    if type(value) is not int or not 0 <= value <= MAX_SEED:
+        raise fail("/seed", "must be a whole number in range", "0 to 2^53")
+    return value

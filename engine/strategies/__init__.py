@@ -1,0 +1,1 @@
+"""Strategies, one method per file: the lecture's index."""

@@ -1,0 +1,1 @@
+"""Data on the device, schedules, and a trainer one reads in a sitting."""
