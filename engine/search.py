@@ -26,17 +26,22 @@ class Search:
         self.items: list[Work] = []
         self.outcomes: dict[int, Outcome] = {}
         self.told: list[int] = []                     # trial numbers, in the order the strategy heard of them
+        self.spend = {"epochs": 0.0, "seconds": 0.0}  # of the told trials, so that it does not depend on timing
+        self.best: tuple[Candidate, Outcome] | None = None      # the trained network with the highest validation score
+        self.news: list[Event] = []                   # what the strategy said; see `drain`
         self.closing = False                          # the strategy's part is over, finals are asked
 
     def ready(self) -> list[Work]:
         """New work, numbered. [] while results are pending means waiting, else the search is finished."""
         fresh: list[Work] = []
         while not self.closing:
-            if self._over():
+            if self.spec.budget.spent(len(self.items), self.spend):
                 break
             if not self._room():
                 return fresh
             self._tell_due()
+            if self.spec.budget.spent(len(self.items), self.spend):
+                break
             asked = self.strategy.ask(1)
             fresh += [self._number(work) for work in asked]
             if not asked and not self._tell_next():
@@ -50,20 +55,19 @@ class Search:
 
     def report(self, work: Work, outcome: Outcome) -> list[Event]:
         """Take an outcome; it is told when its turn comes. Gives the events that follow from it."""
-        before = self.best
         self.outcomes[work.trial] = outcome
-        if self.best == before or (isinstance(work, Candidate) and work.final_of is not None):
+        if not self._improves(work, outcome):
             return []
         return [Event("incumbent", work.trial, {"score": outcome.score, "score_kind": outcome.score_kind})]
+
+    def drain(self) -> list[Event]:
+        """What the strategy said since the last call."""
+        news, self.news = self.news, []
+        return news
 
     @property
     def finished(self) -> bool:
         return self.closing and len(self.outcomes) == len(self.items)
-
-    @property
-    def best(self) -> tuple[Candidate, Outcome] | None:
-        """The trained network with the highest validation score."""
-        return next(iter(ranked(self._rows())), None)
 
     def state_dict(self) -> dict[str, Any]:
         """What rows cannot give back: how far telling went, and the strategy's own state."""
@@ -76,20 +80,26 @@ class Search:
         search = cls(spec)
         search.items = [work for work, _ in rows]
         search.outcomes = {work.trial: outcome for work, outcome in rows if outcome is not None}
+        search.best = next(iter(ranked(search._rows())), None)
         if state is not None:
             told = state["told"]
             for trial in range(told) if isinstance(told, int) else told:
                 search._tell(trial)
             search.closing = state["closing"]
+            search.news.clear()
             search.strategy.load_state_dict(state["strategy"])
         return search
 
     def _rows(self) -> list[tuple[Work, Outcome]]:
         return [(self.items[trial], outcome) for trial, outcome in self.outcomes.items()]
 
-    def _over(self) -> bool:
-        spend = {key: sum(o.spend.get(key, 0.0) for o in self.outcomes.values()) for key in ("epochs", "seconds")}
-        return self.spec.budget.spent(len(self.items), spend)
+    def _improves(self, work: Work, outcome: Outcome) -> bool:
+        if not isinstance(work, Candidate) or not outcome.ok:
+            return False
+        if self.best is not None and ranked([self.best, (work, outcome)])[0][0].trial != work.trial:
+            return False
+        self.best = (work, outcome)
+        return True
 
     def _unheard(self) -> list[int]:
         heard = set(self.told)
@@ -121,7 +131,10 @@ class Search:
         return True
 
     def _tell(self, trial: int) -> None:
-        self.strategy.tell(self.items[trial], self.outcomes[trial])
+        outcome = self.outcomes[trial]
+        self.news += self.strategy.tell(self.items[trial], outcome)
+        for key in self.spend:
+            self.spend[key] += outcome.spend.get(key, 0.0)
         self.told.append(trial)
 
     def _number(self, work: Work) -> Work:

@@ -1,0 +1,187 @@
+"""The terminal: everything the engine does, one command each; `--json` for scripts."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import signal
+import sys
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from engine import api
+from engine.errors import Invalid, Unavailable, fail
+from engine.events import Event
+
+Command = Callable[[argparse.Namespace], int]
+
+
+def show(arguments: argparse.Namespace, value: Any) -> int:
+    """One JSON value, or a table for people."""
+    if arguments.json:
+        print(json.dumps(value, allow_nan=False))
+    elif isinstance(value, list):
+        table(value)
+    else:
+        print(json.dumps(value, indent=2, allow_nan=False))
+    return 0
+
+
+def table(rows: Iterable[dict[str, Any]]) -> None:
+    for row in rows:
+        if "title" in row:
+            print(f"{row['name']:20} {row['title']:28} {row['summary']}")
+        else:
+            print("  ".join(f"{key}={value}" for key, value in row.items() if value not in (None, [])))
+
+
+def read(path: str) -> Any:
+    """A JSON file, or standard input for `-`."""
+    try:
+        return api.parse_text(sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes())
+    except OSError as error:
+        raise fail("", f"{path} cannot be read: {error.strerror}", "a readable file") from None
+
+
+def shape_of(text: str) -> tuple[int, ...]:
+    if not re.fullmatch(r"[1-9][0-9]{0,3}(x[1-9][0-9]{0,3}){2}", text, re.ASCII):
+        raise fail("/input", f"{text[:40]!r} is not a shape", "CxHxW, as 3x32x32")
+    return tuple(int(part) for part in text.split("x"))
+
+
+def bounded(name: str, value: int, low: int, high: int) -> int:
+    if not low <= value <= high:
+        raise fail(f"/{name}", f"{value} is out of range", f"{low:,} to {high:,}")
+    return value
+
+
+def sample(arguments: argparse.Namespace) -> int:
+    for line in api.sample(read(arguments.space), bounded("n", arguments.n, 0, 10_000_000), arguments.seed):
+        print(json.dumps(line))
+    return 0
+
+
+def measure(arguments: argparse.Namespace) -> int:
+    return show(arguments, api.measure(read(arguments.space), read(arguments.architecture), shape_of(arguments.input),
+                                       bounded("classes", arguments.classes, 1, 100_000)))
+
+
+def run(arguments: argparse.Namespace) -> int:
+    from engine.estimation.context import Interrupted
+    from engine.run import run as run_search
+
+    spec, stopped = api.parse(read(arguments.spec)), []
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stopped.append(True))
+
+    def emit(event: Event) -> None:
+        print(json.dumps(event.document(), allow_nan=False) if arguments.json else words(event), flush=True)
+
+    single_threaded()
+    try:
+        run_search(spec, Path(arguments.workdir), data_folder(), arguments.device, emit, lambda: bool(stopped))
+    except Interrupted:
+        print("stopped; the same command goes on from the last checkpoint", file=sys.stderr)
+        return 130
+    return 0
+
+
+def words(event: Event) -> str:
+    facts = "  ".join(f"{k}={round(v, 4) if isinstance(v, float) else v}" for k, v in event.data.items() if v not in (None, [], {}))
+    return f"{event.type:16} {'' if event.trial is None else f'trial {event.trial:<5}'} {facts}"
+
+
+def leaderboard(arguments: argparse.Namespace) -> int:
+    from engine.journal import Journal
+
+    journal, spec = Journal.open(Path(arguments.folder))
+    return show(arguments, api.leaderboard(spec, [(journal.items[t], o) for t, o in journal.outcomes.items()]))
+
+
+def export(arguments: argparse.Namespace) -> int:
+    from engine.export.bundle import bundle
+    from engine.journal import Journal
+    from engine.perform import splits
+
+    folder = Path(arguments.folder)
+    journal, spec = Journal.open(folder)
+    outcome = journal.outcomes.get(arguments.trial)
+    if outcome is None or not outcome.ok:
+        done = sorted(t for t, o in journal.outcomes.items() if o.ok)
+        raise fail("/trial", f"{arguments.trial} has no trained network", f"one of {done[:50]}")
+    single_threaded()
+    made = bundle(spec, journal.items[arguments.trial], outcome, folder / "artifacts" / str(arguments.trial), Path(arguments.out),
+                  splits(spec, data_folder(), "cpu"))
+    return show(arguments, made)
+
+
+def single_threaded() -> None:
+    """One thread is the sound default for small work, and bits depend on the number."""
+    import torch
+
+    torch.set_num_threads(int(os.environ.get("NASWEB_THREADS", "1")))
+
+
+def data_folder() -> Path:
+    return Path(os.environ.get("NASWEB_DATA") or Path.home() / ".cache" / "nasweb" / "datasets")
+
+
+def parser() -> argparse.ArgumentParser:
+    top = Parser(prog="python -m engine", description=__doc__)
+    commands = top.add_subparsers(dest="command", required=True, parser_class=Parser)
+
+    def add(name: str, help: str, command: Command, *positional: str) -> argparse.ArgumentParser:
+        made = commands.add_parser(name, help=help)
+        made.add_argument("--json", action="store_true", help="JSON for scripts")
+        for each in positional:
+            made.add_argument(each)
+        made.set_defaults(run=command)
+        return made
+
+    for name, call in (("strategies", api.strategies), ("spaces", api.spaces), ("estimations", api.estimations),
+                       ("datasets", api.datasets), ("compatible", api.compatible)):
+        add(name, f"list: {name}", lambda a, call=call: show(a, call()))
+    add("facts", "size and sample of a space", lambda a: show(a, api.facts(read(a.space))), "space")
+    made = add("sample", "random architectures of a space", sample, "space")
+    made.add_argument("-n", type=int, default=1)
+    made.add_argument("--seed", type=int, default=0)
+    made = add("measure", "identity and cost of an architecture", measure, "space", "architecture")
+    made.add_argument("--input", required=True)
+    made.add_argument("--classes", type=int, required=True)
+    made = add("run", "run a search; again on the same folder: go on", run, "spec")
+    made.add_argument("--workdir", required=True)
+    made.add_argument("--device", default="cpu")
+    add("leaderboard", "trained networks, best first", leaderboard, "folder")
+    made = add("export", "a zip that runs without nasweb", export, "folder")
+    made.add_argument("--trial", type=int, required=True)
+    made.add_argument("--out", required=True)
+    return top
+
+
+class Parser(argparse.ArgumentParser):
+    """Usage faults in the same form as faults of documents."""
+
+    def error(self, message: str) -> Any:
+        raise fail("", message, self.format_usage().strip())
+
+
+def main(arguments: list[str] | None = None) -> int:
+    try:
+        parsed = parser().parse_args(arguments)
+        return int(parsed.run(parsed))
+    except Invalid as error:
+        for problem in error.problems[1:]:
+            print(f"{problem.path}: {problem.reason} ({problem.allowed})", file=sys.stderr)
+        print(json.dumps(error.document()), file=sys.stderr)
+    except Unavailable as error:
+        print(json.dumps({"error": {"path": "/dataset", "reason": str(error), "allowed": ""}}), file=sys.stderr)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())

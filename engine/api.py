@@ -1,0 +1,109 @@
+"""The facade: the only module that apps import. Importing it, and everything it does, leaves torch out."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from engine.architecture.architecture import Architecture
+from engine.architecture.cost import measure as measure_graph
+from engine.architecture.drawing import draw as draw_architecture
+from engine.budget import Budget, Execution, Finals
+from engine.errors import Invalid, Problem, fail
+from engine.events import Event
+from engine.leaderboard import leaderboard, row
+from engine.options import describe
+from engine.registry import Entry, discover
+from engine.rng import stream
+from engine.run import finished_event, summary
+from engine.search import Search
+from engine.spec import Spec, incompatible, parse, parse_space, parse_text
+from engine.work import Candidate, Outcome, Work, work_from
+
+__all__ = ["Architecture", "Candidate", "Entry", "Event", "Invalid", "Outcome", "Problem", "Search", "Spec", "Work", "compatible",
+           "datasets", "describe", "draw", "entry", "estimations", "facts", "finished_event", "incompatible", "leaderboard",
+           "measure", "parse", "parse_space", "parse_text", "parts", "row", "sample", "spaces", "strategies", "summary", "work_from"]
+
+
+def strategies() -> list[dict[str, Any]]:
+    """Every strategy with its options, presets and needs."""
+    return [found.document() for found in discover("strategies").values()]
+
+
+def spaces() -> list[dict[str, Any]]:
+    """Every space kind with its options, presets and what it offers."""
+    return [found.document() for found in discover("spaces").values()]
+
+
+def estimations() -> list[dict[str, Any]]:
+    return [found.document() for found in discover("estimation").values()]
+
+
+def datasets() -> list[dict[str, Any]]:
+    """Every dataset; `ready` tells whether it can be used without a download."""
+    return [{**found.document(), "ready": found.factory().ready()} for found in discover("datasets").values()]
+
+
+def entry(kind: str, name: str) -> Entry:
+    """One declaration. Raises Invalid for an unknown name."""
+    known = discover(kind)
+    if name not in known:
+        raise fail("/name", "is not known", "one of " + ", ".join(known))
+    return known[name]
+
+
+def parts() -> dict[str, list[dict[str, Any]]]:
+    """The options of the document's fixed parts."""
+    return {"budget": describe(Budget), "finals": describe(Finals), "execution": describe(Execution)}
+
+
+def compatible() -> dict[str, dict[str, bool | str]]:
+    """For every strategy and space: true, or the reason why not."""
+    return {name: {space: incompatible(name, space) or True for space in discover("spaces")} for name in discover("strategies")}
+
+
+def facts(document: Any, seed: int = 0) -> dict[str, Any]:
+    """What a space is: exact size (a decimal string, or null), log10 of it, decisions, conditions, a random sample."""
+    kind, space = parse_space(document)
+    size, parameters = space.size(), space.parameters()
+    proposal = space.sample(stream(seed, "facts"))
+    return {"kind": kind, "size": None if size is None else str(size), "log10_size": None if not size else _log10(size),
+            "parameters": len(parameters), "conditions": sum(len(p.when) for p in parameters), "sample": proposal.document()}
+
+
+def _log10(size: int) -> float:
+    """Also for sizes beyond what a float holds."""
+    digits = len(str(size))
+    return math.log10(size) if digits < 300 else digits - 18 + math.log10(int(str(size)[:18]))
+
+
+def sample(document: Any, count: int, seed: int) -> Iterator[dict[str, Any]]:
+    """`count` independent draws of a space."""
+    _, space = parse_space(document)
+    for number in range(count):
+        yield space.sample(stream(seed, "sample", number)).document()
+
+
+def measure(space_document: Any, architecture: Any, shape: Sequence[int], classes: int) -> dict[str, Any]:
+    """Identity and cost of one architecture of a space, for inputs of this shape (channels, height, width)."""
+    kind, space = parse_space(space_document)
+    point = _architecture(kind, space, architecture)
+    cost = measure_graph(space.network(point, tuple(shape), classes), tuple(shape))
+    return {"encoding_id": point.encoding_id, "canonical_id": space.canonical(point), "parameters": cost.parameters,
+            "macs": cost.macs, "flops": 2 * cost.macs}
+
+
+def draw(space_document: Any, architecture: Any, shape: Sequence[int], classes: int) -> dict[str, Any]:
+    """What the browser draws: the cell graph, the macro strip and a description in words."""
+    kind, space = parse_space(space_document)
+    return draw_architecture(space, _architecture(kind, space, architecture), tuple(shape), classes)
+
+
+def _architecture(kind: str, space: Any, document: Any) -> Architecture:
+    """A genotype, or an object with one (`sample`'s lines and `kind` beside it are fine too)."""
+    if isinstance(document, Mapping) and "genotype" in document:
+        if document.get("kind", kind) != kind:
+            raise fail("/kind", "is another kind of space", kind)
+        return space.parse(document["genotype"], "/genotype")
+    return space.parse(document)

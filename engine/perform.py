@@ -1,0 +1,49 @@
+"""Perform one work item in this process: what the trainer child, the terminal and notebooks share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from engine.errors import Unavailable
+from engine.estimation.context import Context
+from engine.events import Event
+from engine.registry import discover
+from engine.rng import stream_seed
+from engine.spec import Spec
+from engine.work import Candidate, Outcome, Work
+
+
+def trial_seed(spec: Spec, work: Candidate) -> int:
+    """The seed of a training depends on its number alone, a final's on what it retrains and its repetition."""
+    if work.final_of is not None:
+        return stream_seed(spec.seed, "final", work.final_of, work.seed)
+    return stream_seed(spec.seed, "trial", work.trial)
+
+
+def perform(spec: Spec, work: Work, folder: Path, data: Path, device: str, *, emit: Callable[[Event], None],
+            stop: Callable[[], bool], comparison: Sequence[Sequence[float]] = ()) -> Outcome:
+    """Train and score. Continues from `folder`'s last checkpoint. Raises Interrupted when `stop()` became true.
+
+    What goes wrong inside a training is an outcome (failed, with `error` and `error_kind`), not an exception.
+    """
+    if not isinstance(work, Candidate):
+        raise TypeError(f"no estimation performs {type(work).__name__}")
+    entry = discover("estimation")[spec.estimation.name]
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        arrays = splits(spec, data, device)
+    except Unavailable as error:
+        return Outcome("failed", metrics={"error": str(error), "error_kind": "unavailable"})
+    context = Context(spec=spec, space=spec.space, data=arrays, device=device, workdir=folder, seed=trial_seed(spec, work),
+                      emit=emit, stop=stop, comparison=comparison)
+    outcome: Outcome = entry.factory(spec.estimation.options).perform(work, context)
+    return outcome
+
+
+def splits(spec: Spec, data: Path, device: str) -> Any:
+    """The three splits of the spec's dataset on the device; a warm process loads them once."""
+    from engine.training.data import load_splits
+
+    return load_splits(spec.dataset, data, device, spec.seed)

@@ -1,0 +1,72 @@
+"""The loop: ask, perform, tell, until the finals are done. One process; the web runs the same steps over workers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from engine.events import Event
+from engine.journal import Journal
+from engine.perform import perform
+from engine.search import Search
+from engine.spec import Spec
+from engine.work import Candidate, Outcome, Work
+
+
+def run(spec: Spec, folder: Path, data: Path, device: str, emit: Callable[[Event], None],
+        stop: Callable[[], bool] = lambda: False) -> Search:
+    """Run a search in `folder`, or go on where an earlier call was cut off. Trials run one after another:
+    with strict order the result does not depend on how many run at once."""
+    journal = Journal.begin(folder, spec)
+    search = journal.search(spec)
+    emit(Event("search_started", data={"trials": len(search.items), "resumed": bool(search.items)}))
+    while not search.finished:
+        if fresh := search.ready():
+            journal.proposed(fresh, search.state_dict())
+        for event in [*search.drain(), *map(proposed_event, fresh)]:
+            emit(event)
+        for work in list(_pending(search)):
+            outcome = perform(spec, work, folder / "artifacts" / str(work.trial), data, device, emit=emit, stop=stop,
+                              comparison=curves(search))
+            journal.finished(work, outcome)
+            emit(finished_event(spec, work, outcome))
+            for event in search.report(work, outcome):
+                emit(event)
+    emit(Event("search_finished", data=summary(search)))
+    return search
+
+
+def curves(search: Search) -> list[list[float]]:
+    """Validation curves of the told trials: what median stopping compares with, whatever the timing."""
+    return [search.outcomes[t].metrics.get("curve", []) for t in search.told]
+
+
+def finished_event(spec: Spec, work: Work, outcome: Outcome) -> Event:
+    data: dict[str, Any] = {"status": outcome.status, "score": outcome.score, "score_kind": outcome.score_kind,
+                            "seconds": outcome.spend.get("seconds"), "epochs": outcome.spend.get("epochs"),
+                            **{k: outcome.metrics.get(k) for k in ("parameters", "flops", "error", "error_kind", "test")}}
+    if isinstance(work, Candidate):
+        data |= {"encoding_id": work.architecture.encoding_id, "canonical_id": spec.space.canonical(work.architecture),
+                 "final_of": work.final_of}
+    return Event("trial_finished", work.trial, data)
+
+
+def summary(search: Search) -> dict[str, Any]:
+    """The closing line: the best trained network, and what the finals measured on the test set."""
+    best = search.best
+    finals = [{"trial": w.trial, "final_of": w.final_of, "score": o.score, "test": o.metrics.get("test")}
+              for w in search.items if isinstance(w, Candidate) and w.final_of is not None and (o := search.outcomes[w.trial])]
+    return {"best": best and {"trial": best[0].trial, "score": best[1].score, "score_kind": best[1].score_kind,
+                              "architecture": best[0].architecture.document()}, "finals": finals}
+
+
+def _pending(search: Search) -> Iterator[Work]:
+    return (work for work in search.items if work.trial not in search.outcomes)
+
+
+def proposed_event(work: Work) -> Event:
+    data: dict[str, Any] = {"origin": dict(work.origin)}
+    if isinstance(work, Candidate):
+        data |= {"parents": list(work.parents), "encoding_id": work.architecture.encoding_id, "final_of": work.final_of}
+    return Event("trial_proposed", work.trial, data)
