@@ -1,0 +1,75 @@
+"""The document: strict JSON in, every fault with its place, defaults written out."""
+
+from __future__ import annotations
+
+import copy
+import json
+from typing import Any
+
+import pytest
+
+from engine.errors import Invalid
+from engine.spec import parse, parse_text
+
+MINIMAL: dict[str, Any] = {"space": {"kind": "chain"}, "strategy": {"name": "random_search"}, "dataset": {"name": "digits"}}
+
+
+def paths(document: Any) -> set[str]:
+    with pytest.raises(Invalid) as caught:
+        parse(document)
+    return {p.path for p in caught.value.problems}
+
+
+def test_space_strategy_and_dataset_are_enough() -> None:
+    spec = parse(MINIMAL)
+    assert spec.budget.trials == 30 and spec.finals.top == 1 and spec.execution.order == "strict" and spec.seed == 0
+
+
+def test_the_written_out_document_parses_to_the_same_spec() -> None:
+    spec = parse({**MINIMAL, "estimation": {"name": "scratch", "preset": "cpu"}})
+    assert parse(json.loads(json.dumps(spec.document()))) == spec
+
+
+@pytest.mark.parametrize("key", ["space", "strategy", "dataset"])
+def test_a_missing_part_is_named(key: str) -> None:
+    assert paths({k: v for k, v in MINIMAL.items() if k != key}) == {f"/{key}"}
+
+
+@pytest.mark.parametrize(("path", "value"), [
+    ("/version", 2), ("/version", "1"), ("/version", True), ("/name", 5), ("/name", "a\nb"), ("/name", "x" * 201), ("/seed", -1),
+    ("/seed", 1.5), ("/seed", True), ("/budget", []), ("/budget/trials", 0), ("/budget/seconds", "9"), ("/finals/top", 0),
+    ("/finals/seeds", None), ("/execution/order", "any"), ("/execution/slots", 0), ("/space/kind", "no"), ("/space/kind", 5),
+    ("/space/kind", None), ("/strategy/name", "os.system"), ("/strategy/extra", 1), ("/dataset/name", {}), ("/extra", 1),
+    ("/estimation/epochs", 0), ("/estimation/preset", "gpu"), ("/__class__", {}),
+])
+def test_each_fault_is_pointed_at(path: str, value: Any) -> None:
+    document = copy.deepcopy(MINIMAL)
+    *parents, last = path.strip("/").split("/")
+    at = document
+    for parent in parents:
+        at = at.setdefault(parent, {"name": "scratch"} if parent == "estimation" else {})
+    at[last] = value
+    assert path in paths(document)
+
+
+def test_a_budget_without_any_limit_is_refused() -> None:
+    assert paths({**MINIMAL, "budget": {"trials": None}}) == {"/budget"}
+
+
+@pytest.mark.parametrize("value", [None, [], 5, "x", True])
+def test_what_is_no_object_is_refused(value: Any) -> None:
+    assert paths(value) == {""}
+
+
+@pytest.mark.parametrize("text", [
+    "", "{", '{"a": NaN}', '{"a": Infinity}', '{"a": 1e999}', '{"a": 1, "a": 2}', "[" * 100_000, '{"a":' * 33 + "1" + "}" * 33,
+    '{"a": ' + "9" * 5000 + "}", "\ufeff{}", '{"a": 9007199254740994}', " " * (1024 * 1024 + 1),
+    "{" + ",".join(f'"{n}":1' for n in range(501)) + "}", b"\xff\xfe{\x00}\x00", "{'a': 1}", '{"a": 1}}',
+])
+def test_what_strict_json_forbids_is_refused(text: str | bytes) -> None:
+    with pytest.raises(Invalid):
+        parse_text(text)
+
+
+def test_brackets_inside_text_are_not_depth() -> None:
+    assert parse_text(json.dumps({"a": "[" * 100 + '"\\' + "]"})) == {"a": "[" * 100 + '"\\' + "]"}

@@ -1,0 +1,98 @@
+"""The terminal as scripts use it: JSON out, faults as one line of JSON on stderr and exit 2."""
+
+from __future__ import annotations
+
+import json
+import math
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+NB201 = {"kind": "nas_bench_201"}
+
+
+def engine(*arguments: object, stdin: str = "") -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-m", "engine", *map(str, arguments)], input=stdin, capture_output=True, text=True,
+                          timeout=300)
+
+
+def value(*arguments: object, stdin: str = "") -> Any:
+    done = engine(*arguments, "--json", stdin=stdin)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def fault(*arguments: object, stdin: str = "") -> dict[str, str]:
+    done = engine(*arguments, "--json", stdin=stdin)
+    assert done.returncode == 2 and "Traceback" not in done.stderr
+    error: dict[str, str] = json.loads(done.stderr.strip().splitlines()[-1])["error"]
+    assert set(error) == {"path", "reason", "allowed"}
+    return error
+
+
+@pytest.mark.parametrize("command", ["strategies", "spaces", "estimations"])
+def test_lists_tell_everything_a_form_needs(command: str) -> None:
+    for entry in value(command):
+        assert {"name", "title", "paper", "presets", "options"} <= set(entry) and {"paper", "cpu"} <= set(entry["presets"])
+        for option in entry["options"]:
+            assert {"name", "type", "default", "bounds", "help", "paper_value"} <= set(option)
+
+
+def test_datasets_tell_what_is_ready() -> None:
+    digits = {d["name"]: d for d in value("datasets")}["digits"]
+    assert digits["ready"] is True and digits["shape"] == [1, 8, 8] and digits["classes"] == 10
+
+
+def test_facts_of_a_space() -> None:
+    facts = value("facts", "-", stdin=json.dumps(NB201))
+    assert facts["size"] == "15625" and math.isclose(facts["log10_size"], math.log10(15625)) and facts["parameters"] == 6
+
+
+def test_samples_depend_on_the_seed_alone(tmp_path: Path) -> None:
+    space = tmp_path / "space.json"
+    space.write_text(json.dumps({"kind": "chain"}))
+    first, again, other = (engine("sample", space, "-n", 5, "--seed", s, "--json").stdout for s in (1, 1, 2))
+    assert first == again != other and all(set(json.loads(x)) == {"genotype", "hyper"} for x in first.splitlines())
+
+
+def test_a_sampled_architecture_can_be_measured(tmp_path: Path) -> None:
+    (tmp_path / "space.json").write_text(json.dumps(NB201))
+    (tmp_path / "architecture.json").write_text(engine("sample", tmp_path / "space.json", "--json").stdout)
+    cost = value("measure", tmp_path / "space.json", tmp_path / "architecture.json", "--input", "3x32x32", "--classes", 10)
+    assert cost["flops"] == 2 * cost["macs"] and {"encoding_id", "canonical_id", "parameters"} <= set(cost)
+
+
+def test_compatibility_is_true_or_a_reason() -> None:
+    for row in value("compatible").values():
+        assert all(answer is True or (isinstance(answer, str) and answer) for answer in row.values())
+
+
+@pytest.mark.parametrize(("arguments", "stdin", "path"), [
+    (("facts", "-"), "{", ""), (("facts", "-"), '{"kind": NaN}', ""), (("facts", "-"), '{"kind": "no"}', "/kind"),
+    (("facts", "-"), '{"kind": "chain", "zz": 1}', "/zz"), (("facts", "/no/such/file"), "", ""), (("nonsense",), "", ""),
+    (("measure", "-"), "", ""), (("run", "-", "--workdir", "/dev/null/x"), '{"space": {"kind": "chain"}}', "/strategy"),
+    (("sample", "-", "-n", "-1"), '{"kind": "chain"}', "/n"), (("leaderboard", "/no/such"), "", ""),
+    (("export", "/no/such", "--trial", "0", "--out", "x.zip"), "", ""),
+])
+def test_bad_input_is_one_line_with_a_pointer(arguments: tuple[str, ...], stdin: str, path: str) -> None:
+    assert fault(*arguments, stdin=stdin)["path"] == path
+
+
+def test_a_search_runs_resumes_ranks_and_exports(tmp_path: Path) -> None:
+    spec = {"space": {"kind": "chain", "preset": "cpu"}, "strategy": {"name": "random_search"}, "dataset": {"name": "digits"},
+            "estimation": {"name": "scratch", "preset": "cpu", "epochs": 1}, "budget": {"trials": 3}}
+    (tmp_path / "spec.json").write_text(json.dumps(spec))
+    lines = engine("run", tmp_path / "spec.json", "--workdir", tmp_path / "run", "--json").stdout.splitlines()
+    last = json.loads(lines[-1])
+    assert last["event"] == "search_finished" and set(last["best"]) == {"trial", "score", "score_kind", "architecture"}
+    again = engine("run", tmp_path / "spec.json", "--workdir", tmp_path / "run", "--json").stdout.splitlines()
+    assert json.loads(again[-1]) == last and not any(json.loads(x)["event"] == "epoch" for x in again)
+    rows = value("leaderboard", tmp_path / "run")
+    assert len(rows) == 4 and rows[0]["trial"] == last["best"]["trial"]
+    assert [r["score"] for r in rows] == sorted((r["score"] for r in rows), reverse=True)
+    made = value("export", tmp_path / "run", "--trial", rows[0]["trial"], "--out", tmp_path / "net.zip")
+    assert (tmp_path / "net.zip").stat().st_size == made["size"]
+    assert fault("export", tmp_path / "run", "--trial", 99, "--out", tmp_path / "x.zip")["path"] == "/trial"
