@@ -1,0 +1,137 @@
+"""The trainer child: one result an order, stops in mid-training, resumes bit-equal after a kill."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine.search import Search
+from engine.spec import parse
+
+SPEC = {"space": {"kind": "chain", "preset": "cpu"}, "strategy": {"name": "random_search"}, "dataset": {"name": "digits"},
+        "estimation": {"name": "scratch", "preset": "cpu", "epochs": 4}, "budget": {"trials": 3}}
+
+
+class Talk:
+    """One child process and the lines between it and us."""
+
+    def __init__(self) -> None:
+        self.process = subprocess.Popen([sys.executable, "-m", "engine.child"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                        text=True)
+        self.hello = self.hear()
+
+    def say(self, **order: Any) -> None:
+        assert self.process.stdin
+        self.process.stdin.write(json.dumps(order) + "\n")
+        self.process.stdin.flush()
+
+    def hear(self) -> dict[str, Any]:
+        assert self.process.stdout
+        line: dict[str, Any] = json.loads(self.process.stdout.readline())
+        return line
+
+    def until(self, wanted: str) -> list[dict[str, Any]]:
+        """Lines up to and with the first result, or event of this type."""
+        lines = []
+        while True:
+            lines.append(self.hear())
+            if "result" in lines[-1] or lines[-1]["event"]["event"] == wanted:
+                return lines
+
+
+@pytest.fixture
+def talk() -> Iterator[Talk]:
+    talking = Talk()
+    yield talking
+    talking.process.kill()
+    talking.process.wait()
+
+
+def training(folder: Path, order: str = "a") -> dict[str, Any]:
+    spec = parse(SPEC)
+    work = Search(spec).ready()[0]
+    return {"op": "perform", "order": order, "spec": spec.document(), "work": work.document(), "folder": str(folder),
+            "data": str(folder.parent / "data"), "device": "cpu", "comparison": []}
+
+
+def weights(folder: Path) -> str:
+    return hashlib.sha256((folder / "weights.safetensors").read_bytes()).hexdigest()
+
+
+def test_it_says_hello_with_its_device(talk: Talk) -> None:
+    assert talk.hello["hello"]["threads"] == 1 and talk.hello["hello"]["device"] in ("cpu", "cuda")
+
+
+def test_an_order_ends_in_exactly_one_result_and_the_child_stays_warm(talk: Talk, tmp_path: Path) -> None:
+    for number in range(2):
+        talk.say(**training(tmp_path / str(number), str(number)))
+        lines = talk.until("")
+        while "result" not in lines[-1]:
+            lines = talk.until("")
+        assert lines[-1]["order"] == str(number) and lines[-1]["result"]["outcome"]["status"] == "done"
+    assert weights(tmp_path / "0") == weights(tmp_path / "1")
+
+
+def test_a_bad_order_is_an_error_result_not_a_dead_child(talk: Talk, tmp_path: Path) -> None:
+    talk.say(**{**training(tmp_path), "spec": {}})
+    assert talk.hear()["result"]["kind"] == "error"
+    talk.say(op="nonsense", order="b")
+    assert talk.hear()["result"]["kind"] == "error"
+    assert talk.process.poll() is None
+
+
+def finish(talk: Talk, order: dict[str, Any]) -> dict[str, Any]:
+    talk.say(**order)
+    while "result" not in (line := talk.hear()):
+        pass
+    result: dict[str, Any] = line["result"]
+    return result
+
+
+def test_stopped_it_leaves_a_checkpoint_and_goes_on_to_the_same_bits(talk: Talk, tmp_path: Path) -> None:
+    unbroken = finish(talk, training(tmp_path / "unbroken"))["outcome"]
+    talk.say(**training(tmp_path / "cut", "cut"))
+    talk.until("epoch")
+    talk.say(op="stop", order="cut")
+    while "result" not in (line := talk.hear()):
+        pass
+    assert line["result"]["kind"] == "interrupted"
+    resumed = finish(talk, training(tmp_path / "cut", "again"))["outcome"]
+    assert resumed["score"] == unbroken["score"] and weights(tmp_path / "cut") == weights(tmp_path / "unbroken")
+
+
+def test_killed_in_mid_training_another_child_reaches_the_same_bits(talk: Talk, tmp_path: Path) -> None:
+    unbroken = finish(talk, training(tmp_path / "unbroken"))["outcome"]
+    victim = Talk()
+    victim.say(**training(tmp_path / "killed"))
+    victim.until("epoch")
+    victim.process.kill()
+    victim.process.wait()
+    resumed = finish(talk, training(tmp_path / "killed", "again"))["outcome"]
+    assert resumed["score"] == unbroken["score"] and weights(tmp_path / "killed") == weights(tmp_path / "unbroken")
+
+
+def test_it_thinks_step_by_step_and_replays_when_it_does_not_hold_the_version(talk: Talk) -> None:
+    spec = parse(SPEC)
+    expected = Search(spec).ready()
+    order = {"op": "think", "order": "t", "search": "s", "version": 0, "spec": spec.document(), "rows": [], "state": None}
+    thought = finish(talk, order)
+    assert thought["work"] == [work.document() for work in expected] and thought["finished"] is False
+    rows = [[thought["work"][0], {"status": "done", "score": 0.5, "score_kind": "scratch", "metrics": {}, "spend": {},
+                                  "artifact": None, "payload": {}}]]
+    resident = finish(talk, {**order, "version": 1, "rows": rows, "state": thought["state"]})
+    replayed = finish(talk, {**order, "search": "elsewhere", "version": 1, "rows": rows, "state": thought["state"]})
+    assert resident == replayed and resident["work"][0]["trial"] == 1
+
+
+def test_it_ends_when_its_input_ends(talk: Talk) -> None:
+    assert talk.process.stdin
+    talk.process.stdin.close()
+    assert talk.process.wait(timeout=20) == 0
