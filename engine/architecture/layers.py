@@ -1,0 +1,47 @@
+"""Writing a network graph one layer after another."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from engine.architecture.graph import Graph, Node
+
+
+class Layers:
+    """Collects primitive layers; every method returns the name of the node that holds its result."""
+
+    def __init__(self) -> None:
+        self._nodes = [Node("input", "input", label="input", group="input")]
+        self._group = "input"
+
+    def begin(self, group: str) -> None:
+        """What follows belongs to this group (one box of the macro strip)."""
+        self._group = group
+
+    def put(self, name: str, op: str, *inputs: str, label: str = "", **settings: Any) -> str:
+        self._nodes.append(Node(name, op, inputs, settings, label or op.replace("_", " "), self._group))
+        return name
+
+    def conv(self, name: str, source: str, channels: int, kernel: int, stride: int = 1, groups: int = 1) -> str:
+        """A convolution without bias that keeps the size, divided by the stride and rounded up."""
+        label = f"conv {kernel}×{kernel}" + (f" / {stride}" if stride > 1 else "")
+        return self.put(name, "conv", source, label=label, channels=channels, kernel=kernel, stride=stride, groups=groups,
+                        dilation=1, bias=False)
+
+    def norm(self, name: str, source: str) -> str:
+        return self.put(name, "batch_norm", source, affine=True)
+
+    def pool(self, name: str, op: str, source: str, kernel: int, stride: int) -> str:
+        label = f"{op.replace('_', ' ')} {kernel}×{kernel}" + (f" / {stride}" if stride > 1 else "")
+        return self.put(name, op, source, label=label, kernel=kernel, stride=stride)
+
+    def linear(self, name: str, source: str, units: int) -> str:
+        return self.put(name, "linear", source, label=f"linear {units}", units=units)
+
+    def merge(self, name: str, sources: list[str]) -> str:
+        """The sum of the sources; a single source is its own sum."""
+        return self.put(name, "add", *sources, label="sum") if len(sources) > 1 else sources[0]
+
+    def graph(self) -> Graph:
+        """The network whose output is the layer written last."""
+        return Graph(tuple(self._nodes), self._nodes[-1].name)
