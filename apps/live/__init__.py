@@ -1,0 +1,1 @@
+"""Server to browser: the socket and its HTTP twin."""

@@ -1,0 +1,25 @@
+"""The HTTP twin of the socket: the same events, for whoever polls."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, JsonResponse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET
+
+from apps.live import cursor, feed
+from apps.searches import selectors
+
+
+@never_cache
+@require_GET
+@login_required
+def events(request: HttpRequest, search_id: UUID) -> JsonResponse:
+    """`?after=N`: the events that follow N, oldest first, at most a page of them; `seq` is the next N."""
+    search = selectors.visible_search(request.user, search_id)
+    after = cursor.parse(request.GET.get("after"))
+    if after is None:
+        return JsonResponse({"error": {"path": "/after", "reason": "is not a whole number from 0"}}, status=400)
+    return JsonResponse(feed.frame(search, after))
