@@ -46,7 +46,7 @@ def measure(graph: Graph, shape: Shape) -> Cost:
         rule = RULES.get(node.op)
         if rule is None:
             raise _impossible(node, "is not a primitive layer")
-        given = [shapes[name] for name in node.inputs] if node.inputs else [shape]
+        given: list[Shape] = [shapes[name] for name in node.inputs] or [shape]
         shapes[node.name], parameters, macs = rule(node, given)
         rows.append(Row(node.name, node.op, node.group, shapes[node.name], parameters, macs))
     return Cost(sum(row.parameters for row in rows), sum(row.macs for row in rows), tuple(rows))
@@ -95,8 +95,8 @@ def _global_avg_pool(node: Node, given: list[Shape]) -> Priced:
 
 def _zero(node: Node, given: list[Shape]) -> Priced:
     stride = node.settings.get("stride", 1)
-    channels, *size = _image(node, given[0])
-    return (channels, *(math.ceil(n / stride) for n in size)), 0, 0
+    channels, high, wide = _image(node, given[0])
+    return (channels, math.ceil(high / stride), math.ceil(wide / stride)), 0, 0
 
 
 def _add(node: Node, given: list[Shape]) -> Priced:
@@ -131,10 +131,10 @@ def _slide(size: int, kernel: int, stride: int, dilation: int) -> int:
     return int((size + 2 * (reach // 2) - reach - 1) // stride + 1)
 
 
-def _image(node: Node, shape: Shape) -> Shape:
+def _image(node: Node, shape: Shape) -> tuple[int, int, int]:
     if len(shape) != 3:
         raise _impossible(node, f"needs an image, got {_words(shape)}")
-    return shape
+    return shape[0], shape[1], shape[2]
 
 
 def _pair(kernel: Any) -> tuple[int, int]:
