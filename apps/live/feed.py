@@ -1,4 +1,4 @@
-"""What the socket and its HTTP twin send: one page of the event log after a cursor."""
+"""What the socket and its HTTP twin send: who may see it, and one page of the event log after a cursor."""
 
 from __future__ import annotations
 
@@ -6,15 +6,35 @@ from importlib import import_module
 from typing import Any
 from uuid import UUID
 
-from channels.auth import get_user
-from asgiref.sync import async_to_sync
 from django.conf import settings
-from django.http import Http404
+from django.contrib.auth import get_user
+from django.http import Http404, HttpRequest
 
 from apps.searches import selectors
 from apps.searches.models import Search
 
 PAGE = 200
+
+
+class Denied(Exception):
+    """Nobody is signed in (4401), or the search is not there for this person (4403)."""
+
+    def __init__(self, code: int) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+def permitted(session_key: str | None, search_id: UUID) -> Search:
+    """The search, if the session still stands and its owner may see it. Reads both anew each time."""
+    request = HttpRequest()
+    request.session = import_module(settings.SESSION_ENGINE).SessionStore(session_key)
+    viewer = get_user(request)
+    if not viewer.is_authenticated:
+        raise Denied(4401)
+    try:
+        return selectors.visible_search(viewer, search_id)
+    except Http404:
+        raise Denied(4403) from None
 
 
 def frame(search: Search, after: int) -> dict[str, Any]:

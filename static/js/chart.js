@@ -1,0 +1,188 @@
+// A chart card: plotly in the page's own tokens, a sentence, a table, CSV and SVG. Knows nothing of searches.
+
+import { paced } from "./pace.js";
+import { save } from "./words.js";
+
+const PLOTLY = new URL("../vendor/plotly-cartesian-4.1.1/plotly-cartesian.min.js", import.meta.url);
+const DASHES = ["solid", "dash", "dot", "dashdot", "longdash", "longdashdot"];
+const SYMBOLS = ["circle", "square", "diamond", "cross", "triangle-up", "x"];
+const TABLE_ROWS = 500;
+const charts = new Set();
+let loading = null;
+
+function plotly() {
+  if (window.Plotly) return Promise.resolve(window.Plotly);
+  loading ??= new Promise((resolve, reject) => {
+    const script = document.createElement("script");
+    script.src = PLOTLY;
+    script.onload = () => resolve(window.Plotly);
+    script.onerror = () => reject(new Error("the chart library did not load"));
+    document.head.append(script);
+  });
+  return loading;
+}
+
+// plotly reads a little HTML in names and titles; ours are words.
+export const plain = (text) => String(text).replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");
+
+const token = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+const colour = (index) => token(`--nw-d${(index % 6) + 1}`);
+
+function layout({ x, y }) {
+  const axis = (title) => ({
+    title: { text: plain(title), standoff: 8, font: { color: token("--nw-muted"), size: 12 } },
+    color: token("--nw-muted"), gridcolor: token("--nw-grid"), linecolor: token("--nw-line"), zeroline: false, automargin: true,
+  });
+  return {
+    xaxis: { ...axis(x), showgrid: false }, yaxis: axis(y), margin: { l: 52, r: 12, t: 8, b: 40 }, height: 280, autosize: true,
+    paper_bgcolor: token("--nw-surface"), plot_bgcolor: token("--nw-surface"), hovermode: "closest",
+    font: { family: getComputedStyle(document.body).fontFamily, size: 12, color: token("--nw-ink") },
+    legend: { orientation: "h", y: 1.12, x: 0, font: { color: token("--nw-ink") } },
+    hoverlabel: { bgcolor: token("--nw-sunken"), bordercolor: token("--nw-line"), font: { color: token("--nw-ink") } },
+    uirevision: "kept",
+  };
+}
+
+// series: {name, x, y, look: "step" | "line" | "dots", colour: 0…}
+function trace(series, index) {
+  const hue = series.colour ?? index;
+  const common = { name: plain(series.name), x: series.x, y: series.y, type: "scatter" };
+  if (series.look === "dots") {
+    return { ...common, mode: "markers", marker: { color: colour(hue), size: 6, opacity: 0.5, symbol: SYMBOLS[hue % 6] } };
+  }
+  const line = { color: colour(hue), width: series.look === "step" ? 2.25 : 1.75, dash: DASHES[hue % 6] };
+  if (series.look === "step") return { ...common, mode: "lines", line: { ...line, shape: "hv" } };
+  return { ...common, mode: "lines+markers", line, marker: { size: 5, symbol: SYMBOLS[hue % 6] } };
+}
+
+let numbered = 0;
+
+export class Chart {
+  // panel: a card with [data-chart] and [data-summary]; words: {title, x, y, file}
+  constructor(panel, words) {
+    this.panel = panel;
+    this.words = words;
+    this.series = [];
+    this.host = panel.querySelector("[data-chart]");
+    this.summary = panel.querySelector("[data-summary]");
+    this.describe();
+    this.tools();
+    this.draw = paced(() => this.paint());
+    charts.add(this);
+    new ResizeObserver(() => this.drawn && window.Plotly.Plots.resize(this.host)).observe(this.host);
+  }
+
+  show(series, sentence, words = {}) {
+    this.series = series;
+    Object.assign(this.words, words);
+    if (this.summary && this.summary.textContent !== sentence) this.summary.textContent = sentence;
+    this.draw();
+  }
+
+  describe() {
+    this.host.setAttribute("role", "img");
+    this.host.setAttribute("aria-label", this.words.title);
+    if (!this.summary) return;
+    this.summary.id ||= `chart-summary-${(numbered += 1)}`;
+    this.host.setAttribute("aria-describedby", this.summary.id);
+  }
+
+  async paint() {
+    if (this.table && !this.table.hidden) this.fillTable();
+    try {
+      const library = await plotly();
+      const traces = this.series.map(trace);
+      await library.react(this.host, traces, { ...layout(this.words), showlegend: traces.length > 1 },
+        { displayModeBar: false, responsive: false, doubleClick: "reset" });
+      this.drawn = true;
+      this.host.dataset.drawn = "true";
+      this.host.dataset.points = this.series.reduce((sum, one) => sum + one.x.length, 0);
+    } catch (error) {
+      this.host.textContent = `The chart cannot be drawn (${error.message}). The table has its figures.`;
+    }
+  }
+
+  tools() {
+    const place = toolbar(this.panel);
+    this.toggle = tool("Table", () => this.showTable());
+    this.toggle.setAttribute("aria-pressed", "false");
+    place.append(this.toggle, tool("CSV", () => save(this.csv(), `${this.words.file}.csv`, "text/csv")),
+      tool("SVG", () => this.svg()));
+  }
+
+  showTable() {
+    this.table ??= this.makeTable();
+    this.table.hidden = !this.table.hidden;
+    this.host.hidden = !this.table.hidden;
+    this.toggle.setAttribute("aria-pressed", String(!this.table.hidden));
+    if (!this.table.hidden) this.fillTable();
+    else this.draw();
+  }
+
+  makeTable() {
+    const box = document.createElement("div");
+    Object.assign(box, { className: "scroll chart-table", tabIndex: 0, hidden: true });
+    box.setAttribute("role", "region");
+    box.setAttribute("aria-label", `${this.words.title}, as a table`);
+    this.host.after(box);
+    return box;
+  }
+
+  rows() {
+    return this.series.flatMap((one) => [...one.x].map((x, i) => [one.name, x, one.y[i]]));
+  }
+
+  fillTable() {
+    const table = document.createElement("table");
+    table.className = "rows";
+    const head = table.createTHead().insertRow();
+    for (const title of ["Series", this.words.x, this.words.y]) {
+      const cell = document.createElement("th");
+      Object.assign(cell, { textContent: title, scope: "col" });
+      head.append(cell);
+    }
+    const body = table.createTBody();
+    for (const row of this.rows().slice(-TABLE_ROWS).reverse()) {
+      const line = body.insertRow();
+      row.forEach((value, i) => Object.assign(line.insertCell(), { textContent: value ?? "", className: i ? "num" : "" }));
+    }
+    this.table.replaceChildren(table);
+  }
+
+  csv() {
+    const cell = (value) => {
+      const text = String(value ?? "");
+      const safe = /^[=+\-@\t\r]/.test(text) && Number.isNaN(Number(text)) ? `'${text}` : text;
+      return /[",\n\r]/.test(safe) ? `"${safe.replace(/"/g, '""')}"` : safe;
+    };
+    return [["series", this.words.x, this.words.y], ...this.rows()].map((row) => row.map(cell).join(",")).join("\r\n") + "\r\n";
+  }
+
+  async svg() {
+    const library = await plotly();
+    const size = { width: this.host.clientWidth || 800, height: this.host.clientHeight || 280 };
+    const text = await library.toImage(this.host, { format: "svg", ...size });
+    save(decodeURIComponent(text.slice(text.indexOf(",") + 1)), `${this.words.file}.svg`, "image/svg+xml");
+  }
+}
+
+export function toolbar(panel) {
+  const header = panel.querySelector("header");
+  let place = header.querySelector(".tools");
+  if (!place) {
+    place = document.createElement("div");
+    place.className = "tools";
+    header.append(place);
+  }
+  return place;
+}
+
+export function tool(word, act) {
+  const button = document.createElement("button");
+  Object.assign(button, { type: "button", className: "tool", textContent: word });
+  button.addEventListener("click", act);
+  return button;
+}
+
+const recolour = () => charts.forEach((chart) => chart.draw());
+new MutationObserver(recolour).observe(document.documentElement, { attributes: true, attributeFilter: ["data-bs-theme"] });

@@ -1,0 +1,49 @@
+// Best score so far against trials or time. Listens to trial_finished. Draws one step line and one dot per trial.
+
+import { Chart, tool, toolbar } from "../chart.js";
+import { score } from "../words.js";
+
+function points(search, byTime) {
+  let best = -Infinity;
+  let spent = 0;
+  return search.scored().map((trial) => {
+    spent += trial.seconds ?? 0;
+    if (trial.score > best) best = trial.score;
+    return { x: byTime ? Number(spent.toFixed(1)) : trial.number, score: trial.score, best };
+  });
+}
+
+function sentence(search) {
+  const scored = search.scored();
+  if (!scored.length) return "No trial has a score yet.";
+  const best = scored.reduce((a, b) => (b.score > a.score ? b : a));
+  const since = scored.filter((trial) => trial.number > best.number).length;
+  const after = since ? `; no better one in the ${since} scored since` : "";
+  return `Best ${score(best.score)} at trial ${best.number}${after}. Dots are single trials.`;
+}
+
+export function mount(panel, search) {
+  const chart = new Chart(panel, { title: "Best score so far", x: "trial", y: "validation score", file: "best_so_far" });
+  let byTime = false;
+  const draw = () => {
+    const all = points(search, byTime);
+    const x = all.map((point) => point.x);
+    chart.show([
+      { name: "single trials", x, y: all.map((point) => point.score), look: "dots", colour: 0 },
+      { name: "best so far", x, y: all.map((point) => point.best), look: "step", colour: 0 },
+    ], sentence(search), { x: byTime ? "seconds of training spent" : "trial" });
+  };
+  const axis = (word, time) => {
+    const button = tool(word, () => {
+      byTime = time;
+      draw();
+      axes.forEach((one) => one.setAttribute("aria-pressed", String(one === button)));
+    });
+    button.setAttribute("aria-pressed", String(time === byTime));
+    return button;
+  };
+  const axes = [axis("Trials", false), axis("Time", true)];
+  toolbar(panel).prepend(...axes);
+  draw();
+  return search.on("trial_finished", draw);
+}

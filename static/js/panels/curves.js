@@ -1,0 +1,34 @@
+// Score per epoch. Listens to trial_started, epoch, trial_finished. Draws the best, the newest and the running trials.
+
+import { Chart } from "../chart.js";
+import { score } from "../words.js";
+
+const BEST = 5;
+const LINES = 12;                                  // more lines than that slow hovering and tell nothing
+
+// The running ones, the best ones and the newest ones, each trial once, at most LINES.
+export function chosen(search) {
+  const running = [...search.trials.values()].filter((trial) => trial.status === "running").map((trial) => trial.number);
+  const best = search.scored().sort((a, b) => b.score - a.score).slice(0, BEST).map((trial) => trial.number);
+  const newest = [...search.curves.keys()].sort((a, b) => b - a);
+  return [...new Set([...running, ...best, ...newest])].filter((number) => search.curves.get(number)?.length).slice(0, LINES);
+}
+
+function series(search, number, index) {
+  const known = search.curves.get(number).map((value, i) => [i + 1, value]).filter(([, value]) => Number.isFinite(value));
+  const running = search.trials.get(number)?.status === "running" ? " (running)" : "";
+  return { name: `trial ${number}${running}`, x: known.map(([x]) => x), y: known.map(([, y]) => y), look: "line", colour: index };
+}
+
+export function mount(panel, search) {
+  const chart = new Chart(panel, { title: "Score per epoch", x: "epoch", y: "validation score", file: "curves" });
+  const draw = () => {
+    const lines = chosen(search).map((number, index) => series(search, number, index));
+    const top = Math.max(...lines.flatMap((line) => line.y));
+    chart.show(lines, lines.length
+      ? `${lines.length} of ${search.curves.size} trials: running, best and newest. Highest point ${score(top)}.`
+      : "No epoch has been scored yet.");
+  };
+  draw();
+  return search.on("trial_started epoch trial_finished", draw);
+}

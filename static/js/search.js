@@ -1,0 +1,121 @@
+// The search page: the state that came with the page, the events that change it, and the panels that show it.
+
+import { Live } from "./live.js";
+import { mount as bestSoFar } from "./panels/best_so_far.js";
+import { mount as curves } from "./panels/curves.js";
+import { mount as figures } from "./panels/figures.js";
+import { mount as incumbent } from "./panels/incumbent.js";
+import { mount as leaderboard } from "./panels/leaderboard.js";
+import { mount as log } from "./panels/log.js";
+import { mount as state } from "./panels/state.js";
+
+const PANELS = { best_so_far: bestSoFar, curves, incumbent, leaderboard, log };
+const WHOLE_PAGE = [figures, state];
+
+// What each event does to the state. Panels listen to the events and read the state; only this table changes it.
+const CHANGES = {
+  trial_proposed(search, number, data) {
+    Object.assign(search.trial(number), data, { status: "pending" });
+  },
+  trial_started(search, number) {
+    search.trial(number).status = "running";
+    search.curves.set(number, []);
+  },
+  epoch(search, number, data) {
+    const curve = search.curve(number);
+    curve[data.epoch - 1] = data.score;
+    Object.assign(search.trial(number), { status: "running", epochs: data.epoch });
+  },
+  trial_finished(search, number, data) {
+    Object.assign(search.trial(number), data);
+  },
+  final_started(search, number, data) {
+    Object.assign(search.trial(number), data, { status: "running" });
+  },
+  final_finished(search, number, data) {
+    Object.assign(search.trial(number), data);
+  },
+  incumbent(search, number) {
+    search.incumbent = { trial: number, drawing: null };
+  },
+  search_state(search, number, data) {
+    search.state = data.state;
+    search.reason = data.reason ?? "";
+  },
+  search_finished(search) {
+    search.state = "finished";
+  },
+};
+
+export class Search {
+  constructor(page) {
+    this.seq = page.seq;
+    this.state = page.state;
+    this.reason = "";
+    this.spec = page.spec;
+    this.urls = page.urls;
+    this.incumbent = page.incumbent ?? null;
+    this.trials = new Map((page.trials ?? []).map((trial) => [trial.number, trial]));
+    this.curves = new Map(Object.entries(page.curves ?? {}).map(([number, curve]) => [Number(number), curve]));
+    this.listeners = [];
+  }
+
+  trial(number) {
+    if (!this.trials.has(number)) this.trials.set(number, { number, status: "pending", score: null, parents: [] });
+    return this.trials.get(number);
+  }
+
+  curve(number) {
+    if (!this.curves.has(number)) this.curves.set(number, []);
+    return this.curves.get(number);
+  }
+
+  // The strategy's own trials that have a score, in the order of their numbers (finals train longer, on their own).
+  scored() {
+    return [...this.trials.values()]
+      .filter((trial) => trial.status === "done" && Number.isFinite(trial.score) && !Number.isInteger(trial.final_of))
+      .sort((a, b) => a.number - b.number);
+  }
+
+  // `types`: names separated by blanks, or "*". Returns how to stop listening.
+  on(types, listener) {
+    const entry = { types: types === "*" ? null : new Set(types.split(" ")), listener };
+    this.listeners.push(entry);
+    return () => this.listeners.splice(this.listeners.indexOf(entry), 1);
+  }
+
+  take(event) {
+    this.seq = event.seq;
+    CHANGES[event.type]?.(this, event.trial, event.data ?? {});
+    for (const { types, listener } of [...this.listeners]) {
+      if (types === null || types.has(event.type)) listener(event);
+    }
+  }
+
+  url(name, number) {
+    return (this.urls[name] ?? "").replace(/\{n\}|%7Bn%7D/i, number);
+  }
+}
+
+const CLASSES = { Live: "done", "Catching up": "running", Polling: "paused", Offline: "failed" };
+
+function showConnection(state) {
+  for (const place of document.querySelectorAll("[data-live]")) {
+    place.textContent = state;
+    place.classList.remove(...Object.values(CLASSES));
+    place.classList.add("state", CLASSES[state]);
+  }
+  document.documentElement.dataset.connection = state;
+}
+
+function main() {
+  const source = document.getElementById("search-data");
+  if (!source) return;
+  const search = new Search(JSON.parse(source.textContent));
+  for (const mount of WHOLE_PAGE) mount(document, search);
+  for (const panel of document.querySelectorAll("[data-panel]")) PANELS[panel.dataset.panel]?.(panel, search);
+  new Live(search.urls, search.seq, { take: (event) => search.take(event), show: showConnection }).start();
+  window.nasweb = { search };                       // for browser tests and the curious: the state as it is shown
+}
+
+main();
