@@ -1,0 +1,68 @@
+// State, progress, title and the actions that fit. Listens to search_state, search_finished, trial_finished.
+
+import { paced } from "../pace.js";
+import { figures } from "./figures.js";
+
+const LOOKS = { queued: "paused", running: "running", pausing: "paused", paused: "paused", stopping: "paused",
+  stopped: "paused", finished: "done", failed: "failed" };
+const SPEAK_EVERY = 10000;                         // a screen reader hears at most one sentence in that time
+
+function announcer(page) {
+  let place = page.querySelector("[data-announce]");
+  if (!place) {
+    place = Object.assign(document.createElement("p"), { className: "visually-hidden" });
+    place.setAttribute("role", "status");
+    page.querySelector("main").append(place);
+  }
+  let spoken = -SPEAK_EVERY;
+  let timer = null;
+  return (sentence) => {
+    clearTimeout(timer);
+    timer = setTimeout(() => {
+      spoken = performance.now();
+      place.textContent = sentence;
+    }, Math.max(0, spoken + SPEAK_EVERY - performance.now()));
+  };
+}
+
+function showState(page, search) {
+  for (const place of page.querySelectorAll("[data-state]")) {
+    place.dataset.state = search.state;
+    place.textContent = search.state;
+    place.classList.remove(...Object.values(LOOKS));
+    place.classList.add("state", LOOKS[search.state] ?? "paused");
+    place.title = search.reason;
+  }
+  // data-when="running queued": an action that only makes sense in these states
+  for (const action of page.querySelectorAll("[data-when]")) action.hidden = !action.dataset.when.split(" ").includes(search.state);
+}
+
+function showProgress(page, search) {
+  const [done] = figures(search).done;
+  const budget = search.spec?.budget?.trials;
+  const share = search.state === "finished" ? 100 : budget ? Math.min(100, Math.floor((100 * Number(done)) / budget)) : 0;
+  for (const bar of page.querySelectorAll("[data-progress]")) {
+    bar.setAttribute("aria-valuenow", share);
+    if (bar.firstElementChild) bar.firstElementChild.style.width = `${share}%`;
+  }
+  for (const words of page.querySelectorAll("[data-progress-words]")) {
+    words.textContent = budget ? `${done} of ${budget} trials` : `${done} trials`;
+  }
+  return share;
+}
+
+export function mount(page, search) {
+  const name = page.querySelector("h1")?.textContent.trim() ?? "Search";
+  const say = announcer(page);
+  const draw = paced(() => {
+    showState(page, search);
+    const share = showProgress(page, search);
+    const state = search.state[0].toUpperCase() + search.state.slice(1);
+    document.title = `${state}${search.state === "running" ? ` ${share} %` : ""} · ${name} · nasweb`;
+  });
+  draw();
+  return search.on("search_state search_finished trial_finished", (event) => {
+    if (event.type !== "trial_finished") say(`The search is ${search.state}.`);
+    draw();
+  });
+}
