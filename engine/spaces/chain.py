@@ -79,7 +79,8 @@ class Chain:
         pool = len(self.pool_kernels) * len(self.pool_strides)
         block = sum(conv if kind in CONVS else pool for kind in self.types)
         head: int = sum(len(self.dropout) if units else 1 for units in self.hidden)
-        return head * sum(pow(block, layers) for layers in range(self.min_layers, self.max_layers + 1))
+        chains: int = sum(block ** layers for layers in range(self.min_layers, self.max_layers + 1))
+        return head * chains
 
     def sample(self, rng: Random) -> Proposal:
         return Proposal(self._architecture(genotype.sample(self.parameters(), rng)))
