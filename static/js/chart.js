@@ -28,13 +28,19 @@ export const plain = (text) => String(text).replace(/&/g, "&amp;").replace(/</g,
 const token = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 const colour = (index) => token(`--nw-d${(index % 6) + 1}`);
 
-function layout({ x, y }) {
+// Trials and epochs are whole: no tick between two of them.
+function wholeTicks(series) {
+  const all = series.flatMap((one) => [one.x[0], one.x.at(-1)]).filter(Number.isFinite);
+  return all.length ? Math.max(1, Math.ceil((Math.max(...all) - Math.min(...all)) / 8)) : 1;
+}
+
+function layout({ x, y, whole }, series) {
   const axis = (title) => ({
     title: { text: plain(title), standoff: 8, font: { color: token("--nw-muted"), size: 12 } },
     color: token("--nw-muted"), gridcolor: token("--nw-grid"), linecolor: token("--nw-line"), zeroline: false, automargin: true,
   });
   return {
-    xaxis: { ...axis(x), showgrid: false }, yaxis: axis(y), margin: { l: 52, r: 12, t: 8, b: 40 }, height: 280, autosize: true,
+    xaxis: { ...axis(x), showgrid: false, ...(whole ? { tick0: 0, dtick: wholeTicks(series) } : {}) }, yaxis: axis(y), margin: { l: 52, r: 12, t: 8, b: 40 }, height: 280, autosize: true,
     paper_bgcolor: token("--nw-surface"), plot_bgcolor: token("--nw-surface"), hovermode: "closest",
     font: { family: getComputedStyle(document.body).fontFamily, size: 12, color: token("--nw-ink") },
     legend: { orientation: "h", y: 1.12, x: 0, font: { color: token("--nw-ink") } },
@@ -58,7 +64,7 @@ function trace(series, index) {
 let numbered = 0;
 
 export class Chart {
-  // panel: a card with [data-chart] and [data-summary]; words: {title, x, y, file}
+  // panel: a card with [data-chart] and [data-summary]; words: {title, x, y, file, whole: x counts}
   constructor(panel, words) {
     this.panel = panel;
     this.words = words;
@@ -69,7 +75,7 @@ export class Chart {
     this.tools();
     this.draw = paced(() => this.paint());
     charts.add(this);
-    new ResizeObserver(() => this.drawn && window.Plotly.Plots.resize(this.host)).observe(this.host);
+    new ResizeObserver(() => this.drawn && this.host.offsetWidth && window.Plotly.Plots.resize(this.host)).observe(this.host);
   }
 
   show(series, sentence, words = {}) {
@@ -92,7 +98,7 @@ export class Chart {
     try {
       const library = await plotly();
       const traces = this.series.map(trace);
-      await library.react(this.host, traces, { ...layout(this.words), showlegend: traces.length > 1 },
+      await library.react(this.host, traces, { ...layout(this.words, this.series), showlegend: traces.length > 1 },
         { displayModeBar: false, responsive: false, doubleClick: "reset" });
       this.drawn = true;
       this.host.dataset.drawn = "true";
@@ -105,7 +111,7 @@ export class Chart {
   tools() {
     const place = toolbar(this.panel);
     this.toggle = tool("Table", () => this.showTable());
-    this.toggle.setAttribute("aria-pressed", "false");
+    press(this.toggle, false);
     place.append(this.toggle, tool("CSV", () => save(this.csv(), `${this.words.file}.csv`, "text/csv")),
       tool("SVG", () => this.svg()));
   }
@@ -114,7 +120,7 @@ export class Chart {
     this.table ??= this.makeTable();
     this.table.hidden = !this.table.hidden;
     this.host.hidden = !this.table.hidden;
-    this.toggle.setAttribute("aria-pressed", String(!this.table.hidden));
+    press(this.toggle, !this.table.hidden);
     if (!this.table.hidden) this.fillTable();
     else this.draw();
   }
@@ -179,9 +185,15 @@ export function toolbar(panel) {
 
 export function tool(word, act) {
   const button = document.createElement("button");
-  Object.assign(button, { type: "button", className: "tool", textContent: word });
+  Object.assign(button, { type: "button", className: "tool btn btn-link btn-sm px-0 py-1", textContent: word });
   button.addEventListener("click", act);
   return button;
+}
+
+// A tool that is on or off, to the eye and to a screen reader.
+export function press(button, on) {
+  button.setAttribute("aria-pressed", String(on));
+  for (const name of ["fw-bold", "text-decoration-none"]) button.classList.toggle(name, on);
 }
 
 const recolour = () => charts.forEach((chart) => chart.draw());

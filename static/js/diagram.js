@@ -3,7 +3,7 @@
 import { save } from "./words.js";
 
 const DAGRE = new URL("../vendor/dagre-3.1.3/dagre.min.js", import.meta.url);
-const SVG = "http" + "://www.w3.org/2000/svg";            // a name, not an address: nothing is loaded from it
+const SVG = "http://www.w3.org/2000/svg";
 const STATES = new Set(["input", "add", "concat"]);
 const NOTHING = new Set(["none", "zero"]);
 const PASSING = new Set(["skip_connect", "identity", "skip"]);
@@ -26,6 +26,9 @@ function dagreLibrary() {
 
 const look = (op) => (NOTHING.has(op) ? "faint" : PASSING.has(op) || op.includes("pool") ? "" : "strong");
 
+// A sum is a small circle with its number in it.
+const short = (text) => text.replace(/^input$/, "in").replace(/^output$/, "out").replace(/^(sum|node) (?=\d+$)/, "");
+
 // The graph as a person draws it: an op between two sums becomes the label of an edge, any other op a box.
 export function picture(cell) {
   const byName = new Map(cell.nodes.map((node) => [node.name, node]));
@@ -33,8 +36,9 @@ export function picture(cell) {
   const isState = (node) => node && STATES.has(node.op);
   const onEdge = (node) => !isState(node) && node.inputs.length === 1 && isState(byName.get(node.inputs[0])) &&
     consumers.get(node.name).length === 1 && isState(consumers.get(node.name)[0]) && node.name !== cell.output;
+  const named = (node) => (isState(node) ? short(node.label || node.op) : node.label || node.op);
   const nodes = cell.nodes.filter((node) => !onEdge(node)).map((node) => ({
-    id: node.name, label: node.label || node.op, round: isState(node) && (node.label || node.op).length <= 6,
+    id: node.name, label: named(node), round: isState(node) && named(node).length <= 4,
     role: node.op === "input" ? "in" : node.name === cell.output ? "out" : "",
   }));
   const edges = cell.nodes.filter(onEdge).map((node) => ({
@@ -48,12 +52,12 @@ export function picture(cell) {
   return { nodes, edges };
 }
 
-const wide = (text) => Math.max(2 * RADIUS, text.length * 6.4 + 18);
+const wide = (text) => Math.max(2 * RADIUS, text.length * 5.9 + 14);
 
 function arranged(library, { nodes, edges }) {
   const chain = edges.every((edge) => !edge.label) && nodes.length > 4;
   const graph = new library.graphlib.Graph({ multigraph: true });
-  graph.setGraph({ rankdir: chain ? "TB" : "LR", nodesep: 26, ranksep: chain ? 20 : 30, edgesep: 14, marginx: 8, marginy: 8 });
+  graph.setGraph({ rankdir: chain ? "TB" : "LR", nodesep: 22, ranksep: chain ? 20 : 14, edgesep: 12, marginx: 8, marginy: 8 });
   for (const node of nodes) {
     graph.setNode(node.id, { width: node.round ? wide("") + 8 : wide(node.label), height: node.round ? 2 * RADIUS + 8 : 28 });
   }

@@ -1,6 +1,6 @@
 // Best score so far against trials or time. Listens to trial_finished. Draws one step line and one dot per trial.
 
-import { Chart, tool, toolbar } from "../chart.js";
+import { Chart, press, tool, toolbar } from "../chart.js";
 import { score } from "../words.js";
 
 function points(search, byTime) {
@@ -23,7 +23,7 @@ function sentence(search) {
 }
 
 export function mount(panel, search) {
-  const chart = new Chart(panel, { title: "Best score so far", x: "trial", y: "validation score", file: "best_so_far" });
+  const chart = new Chart(panel, { title: "Best score so far", x: "trial", y: "validation score", file: "best_so_far", whole: true });
   let byTime = false;
   const draw = () => {
     const all = points(search, byTime);
@@ -31,15 +31,15 @@ export function mount(panel, search) {
     chart.show([
       { name: "single trials", x, y: all.map((point) => point.score), look: "dots", colour: 0 },
       { name: "best so far", x, y: all.map((point) => point.best), look: "step", colour: 0 },
-    ], sentence(search), { x: byTime ? "seconds of training spent" : "trial" });
+    ], sentence(search), { x: byTime ? "seconds of training spent" : "trial", whole: !byTime });
   };
   const axis = (word, time) => {
     const button = tool(word, () => {
       byTime = time;
       draw();
-      axes.forEach((one) => one.setAttribute("aria-pressed", String(one === button)));
+      axes.forEach((one) => press(one, one === button));
     });
-    button.setAttribute("aria-pressed", String(time === byTime));
+    press(button, time === byTime);
     return button;
   };
   const axes = [axis("Trials", false), axis("Time", true)];

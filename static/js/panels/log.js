@@ -1,6 +1,6 @@
 // What happened, one line an event. Listens to everything. Keeps a window of lines, follows unless the reader scrolls up.
 
-import { tool, toolbar } from "../chart.js";
+import { press, tool, toolbar } from "../chart.js";
 import { paced } from "../pace.js";
 import { duration, score } from "../words.js";
 
@@ -42,11 +42,10 @@ function line(event) {
 
 function host(panel) {
   const place = panel.querySelector("[data-log]") ?? panel.querySelector(".body").appendChild(document.createElement("ol"));
-  place.classList.add("log");
+  place.classList.add("log", "list-unstyled", "mb-0");
+  Object.assign(place.style, { maxHeight: "17rem", overflowY: "auto" });
   place.tabIndex = 0;
-  place.setAttribute("role", "log");
-  place.setAttribute("aria-live", "off");           // a live search talks too much to be read out
-  place.setAttribute("aria-label", "Log");
+  place.setAttribute("aria-label", "Log");          // no live region: a running search talks too much to be read out
   return place;
 }
 
@@ -64,17 +63,20 @@ export function mount(panel, search) {
   let detail = true;
   const draw = paced(() => {
     const follow = list.scrollTop + list.clientHeight >= list.scrollHeight - 24;
-    list.append(...waiting.splice(0).slice(-WINDOW).map(line));
+    list.append(...waiting.splice(0).map(line));
+    hide();
     while (list.children.length > WINDOW) list.firstElementChild.remove();
     if (follow) list.scrollTop = list.scrollHeight;
   });
+  const hide = () => {
+    for (const item of list.children) item.hidden = !detail && item.dataset.level === "detail";
+  };
   const toggle = tool("Epochs", () => {
     detail = !detail;
-    list.classList.toggle("brief", !detail);
-    for (const item of list.children) item.hidden = !detail && item.dataset.level === "detail";
-    toggle.setAttribute("aria-pressed", String(detail));
+    hide();
+    press(toggle, detail);
   });
-  toggle.setAttribute("aria-pressed", "true");
+  press(toggle, true);
   toolbar(panel).append(toggle);
   if (!list.children.length && search.seq > 0) {
     history(search).then((events) => list.prepend(...events.filter((event) => !QUIET.has(event.type)).map(line)))
