@@ -68,7 +68,7 @@ class _Refinement:
         return self._search(self._stable(_ranked(self.labels)))
 
     def _search(self, colours: Colours) -> Certificate:
-        """Try each node of the first open class. Two tries with one and the same leaf are images of each other: one will do."""
+        """Try each node of the first open class; of two tries that lead to one and the same leaf, one will do."""
         open_class = _open_class(colours)
         if not open_class:
             return self._certificate(colours)

@@ -120,7 +120,8 @@ RULES: Mapping[str, Callable[[Node, list[Shape]], Priced]] = {
 def _window(node: Node, shape: Shape) -> tuple[int, int]:
     """Height and width after sliding a padded window over an image."""
     stride, dilation = node.settings.get("stride", 1), node.settings.get("dilation", 1)
-    high, wide = (_slide(n, k, stride, dilation) for n, k in zip(_image(node, shape)[1:], _pair(node.settings["kernel"]), strict=True))
+    kernel, (_, height, width) = _pair(node.settings["kernel"]), _image(node, shape)
+    high, wide = _slide(height, kernel[0], stride, dilation), _slide(width, kernel[1], stride, dilation)
     if min(high, wide) < 1:
         raise _impossible(node, f"leaves nothing of {_words(shape)}")
     return high, wide

@@ -25,8 +25,11 @@ def choices(parameter: Parameter) -> tuple[Any, ...]:
 
 def active(parameter: Parameter, config: Mapping[str, Any]) -> bool:
     """All conditions hold; a condition on an inactive decision does not."""
-    return all(c["name"] in config and (config[c["name"]] >= c["at_least"] if "at_least" in c else config[c["name"]] in c["among"])
-               for c in parameter.when)
+    return all(c["name"] in config and _holds(c, config[c["name"]]) for c in parameter.when)
+
+
+def _holds(condition: Mapping[str, Any], value: Any) -> bool:
+    return bool(value >= condition["at_least"]) if "at_least" in condition else value in condition["among"]
 
 
 def sample(parameters: Sequence[Parameter], rng: Random, fixed: Mapping[str, Any] | None = None) -> Config:

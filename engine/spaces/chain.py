@@ -19,10 +19,12 @@ from engine.spaces.space import Parameter
 
 CONVS = ("conv", "separable_conv")
 POOLS = ("max_pool", "avg_pool")
-PAPER = {"min_layers": 1, "max_layers": 12, "types": ["conv", "max_pool"], "kernels": [1, 3, 5], "channels": [64, 128, 256, 512],
-         "strides": [1], "pool_kernels": [3, 5], "pool_strides": [2], "hidden": [0, 128, 256, 512], "dropout": [0, 50]}
+PAPER = {"min_layers": 1, "max_layers": 12, "types": ["conv", "max_pool"], "kernels": [1, 3, 5],
+         "channels": [64, 128, 256, 512], "strides": [1],
+         "pool_kernels": [3, 5], "pool_strides": [2], "hidden": [0, 128, 256, 512], "dropout": [0, 50]}
 CPU = {"min_layers": 2, "max_layers": 5, "types": ["conv", "separable_conv", "max_pool", "avg_pool"], "kernels": [3, 5],
-       "channels": [16, 32, 48], "strides": [1, 2], "pool_kernels": [3], "pool_strides": [1, 2], "hidden": [0, 64], "dropout": [0, 20]}
+       "channels": [16, 32, 48], "strides": [1, 2], "pool_kernels": [3], "pool_strides": [1, 2], "hidden": [0, 64],
+       "dropout": [0, 20]}
 
 
 @space(title="Chain", paper="Baker, Gupta, Naik, Raskar, ICLR 2017 (arXiv:1611.02167)",
@@ -34,13 +36,16 @@ class Chain:
     max_layers: int = integer(6, low=1, high=32, paper=12, help="Most blocks in a row.")
     types: tuple[str, ...] = subset(CONVS + POOLS, choices=CONVS + POOLS, paper=("conv", "max_pool"),
                                     help="What a block may be. A convolution is followed by batch norm and ReLU.")
-    kernels: tuple[int, ...] = subset((3, 5), choices=(1, 3, 5, 7, 9, 11), paper=(1, 3, 5), help="Window sizes of convolutions.")
+    kernels: tuple[int, ...] = subset((3, 5), choices=(1, 3, 5, 7, 9, 11), paper=(1, 3, 5),
+                                      help="Window sizes of convolutions.")
     channels: tuple[int, ...] = subset((16, 32, 64), choices=(4, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512),
                                        paper=(64, 128, 256, 512), help="Channels that a convolution may give.")
-    strides: tuple[int, ...] = subset((1, 2), choices=(1, 2), paper=(1,), help="Steps of a convolution; 2 halves height and width.")
+    strides: tuple[int, ...] = subset((1, 2), choices=(1, 2), paper=(1,),
+                                      help="Steps of a convolution; 2 halves height and width.")
     pool_kernels: tuple[int, ...] = subset((3,), choices=(3, 5), paper=(3, 5),
                                            help="Window sizes of pooling, padded so that at least one pixel is always left.")
-    pool_strides: tuple[int, ...] = subset((1, 2), choices=(1, 2), paper=(2,), help="Steps of pooling; 2 halves height and width.")
+    pool_strides: tuple[int, ...] = subset((1, 2), choices=(1, 2), paper=(2,),
+                                           help="Steps of pooling; 2 halves height and width.")
     hidden: tuple[int, ...] = subset((0, 64), choices=(0, 32, 64, 128, 256, 512), paper=(0, 128, 256, 512),
                                      help="Units of a fully connected layer before the last one; 0 is none.")
     dropout: tuple[int, ...] = subset((0, 20), choices=(0, 10, 20, 30, 40, 50), paper=(0, 50),
@@ -52,8 +57,9 @@ class Chain:
         return [Problem("/max_layers", "is below min_layers", f"a whole number from {self.min_layers} to 32")]
 
     def parameters(self) -> tuple[Parameter, ...]:
+        dropout = Parameter("dropout", "categorical", self.dropout)
         head = (Parameter("hidden", "categorical", self.hidden),
-                *self._when_any(Parameter("dropout", "categorical", self.dropout), "hidden", tuple(u for u in self.hidden if u)))
+                *self._when_any(dropout, "hidden", tuple(units for units in self.hidden if units)))
         blocks = [p for k in range(1, self.max_layers + 1) for p in self._block(k)]
         return (Parameter("layers", "integer", low=self.min_layers, high=self.max_layers), *blocks, *head)
 
@@ -118,8 +124,8 @@ class Chain:
         """One node a block."""
         nodes = [Node("input", "input", label="input")]
         for k, block in enumerate(_blocks(architecture), 1):
-            nodes.append(Node(f"block_{k}", block["type"], (nodes[-1].name,), {x: v for x, v in block.items() if x != "type"},
-                              _label(block), f"block {k}"))
+            settings = {name: value for name, value in block.items() if name != "type"}
+            nodes.append(Node(f"block_{k}", block["type"], (nodes[-1].name,), settings, _label(block), f"block {k}"))
         nodes.append(Node("pool", "global_avg_pool", (nodes[-1].name,), label="global average pool", group="head"))
         if units := architecture.genotype["hidden"]:
             percent = architecture.genotype["dropout"]

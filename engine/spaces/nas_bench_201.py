@@ -19,7 +19,8 @@ from engine.registry import space
 from engine.spaces.space import Parameter
 
 OPS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
-WORDS = {"none": "none", "skip_connect": "skip", "nor_conv_1x1": "conv 1×1", "nor_conv_3x3": "conv 3×3", "avg_pool_3x3": "average pool 3×3"}
+WORDS = {"none": "none", "skip_connect": "skip", "nor_conv_1x1": "conv 1×1", "nor_conv_3x3": "conv 3×3",
+         "avg_pool_3x3": "average pool 3×3"}
 EDGES = ((0, 1), (0, 2), (1, 2), (0, 3), (1, 3), (2, 3))        # in the order of the string
 STRING = re.compile(r"\|(\w+)~0\|\+\|(\w+)~0\|(\w+)~1\|\+\|(\w+)~0\|(\w+)~1\|(\w+)~2\|", re.ASCII)
 STRING_LIMIT = 200
@@ -65,7 +66,8 @@ class NasBench201:
         if match is None:
             raise fail(f"{path}/arch", "does not have the form of a cell", "|op~0|+|op~0|op~1|+|op~0|op~1|op~2|")
         if strange := [op for op in match.groups() if op not in self.ops]:
-            raise fail(f"{path}/arch", f"has the operation {strange[0][:40]}, which is not in this space", ", ".join(self.ops))
+            reason = f"has the operation {strange[0][:40]}, which is not in this space"
+            raise fail(f"{path}/arch", reason, ", ".join(self.ops))
         return Architecture("nas_bench_201", {"arch": text})
 
     def contains(self, architecture: Architecture) -> bool:
@@ -83,7 +85,8 @@ class NasBench201:
         carried = dict(zip(EDGES, operations(architecture), strict=True))
         for j in range(1, 4):
             edges = [Node(f"edge_{i}_{j}", carried[i, j], (f"node_{i}",), label=WORDS[carried[i, j]]) for i in range(j)]
-            nodes += [*edges, Node(f"node_{j}", "add", tuple(e.name for e in edges), label="output" if j == 3 else f"sum {j}")]
+            label = "output" if j == 3 else f"sum {j}"
+            nodes += [*edges, Node(f"node_{j}", "add", tuple(e.name for e in edges), label=label)]
         return Graph(tuple(nodes), "node_3")
 
     def network(self, architecture: Architecture, shape: Shape, classes: int) -> Graph:
@@ -134,7 +137,8 @@ def _cell(layers: Layers, name: str, ops: tuple[str, ...], source: str, channels
     results = {0: source}
     for j in sorted((fed & heard) - {0}):
         edges = [(i, carried[i, j]) for i in range(j) if (i, j) in carried and i in results]
-        results[j] = layers.merge(f"{name}_node_{j}", [_edge(layers, f"{name}_edge_{i}_{j}", op, results[i], channels) for i, op in edges])
+        arriving = [_edge(layers, f"{name}_edge_{i}_{j}", op, results[i], channels) for i, op in edges]
+        results[j] = layers.merge(f"{name}_node_{j}", arriving)
     return results[3]
 
 

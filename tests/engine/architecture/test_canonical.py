@@ -27,7 +27,8 @@ def descriptions(draw: st.DrawFn) -> Description:
 
 def built(rows: Description, names: list[str] | None = None) -> Graph:
     names = names or [f"n{i}" for i in range(len(rows))]
-    return Graph(tuple(Node(names[i], op, tuple(names[j] for j in inputs)) for i, (op, inputs) in enumerate(rows)), names[-1])
+    nodes = (Node(names[i], op, tuple(names[j] for j in inputs)) for i, (op, inputs) in enumerate(rows))
+    return Graph(tuple(nodes), names[-1])
 
 
 def shuffled(graph: Graph, rng: Random) -> Graph:
@@ -86,7 +87,8 @@ def test_what_only_hears_none_is_dead() -> None:
     ([("input", []), ("conv", [0]), ("add", [1])], [("input", []), ("conv", [0]), ("add", [1, 1])]),
     ([("input", []), ("conv", [0]), ("minus", [0, 1])], [("input", []), ("conv", [0]), ("minus", [1, 0])]),
     ([("input", []), ("conv", [0]), ("pool", [1])], [("input", []), ("pool", [0]), ("conv", [1])]),
-], ids=["shared is not duplicated", "a skip stays", "once is not twice", "order counts outside merges", "order of a chain counts"])
+], ids=["shared is not duplicated", "a skip stays", "once is not twice", "order counts outside merges",
+        "order of a chain counts"])
 def test_different_functions_keep_different_ids(one: Description, other: Description) -> None:
     assert canonical_id(built(one)) != canonical_id(built(other))
 

@@ -23,9 +23,8 @@ SHAPES: list[Shape] = [(1, 8, 8), (3, 32, 32), (3, 9, 7), (1, 1, 1)]
 @pytest.mark.parametrize("document", SPACES, ids=lambda d: d["kind"])
 def test_formula_equals_what_torch_counts(document: dict[str, Any], shape: Shape) -> None:
     torch = pytest.importorskip("torch")
-    from torch.utils.flop_counter import FlopCounterMode
-
     from engine.nets.build import build
+    from torch.utils.flop_counter import FlopCounterMode
 
     torch.set_num_threads(1)
     _, space = parse_space(document)
@@ -53,12 +52,12 @@ def network(*nodes: Node) -> Graph:
 
 def test_rows_by_hand() -> None:
     cost = measure(network(
-        Node("wide", "conv", ("input",), {"channels": 8, "kernel": 3, "stride": 2, "groups": 1, "dilation": 1, "bias": True}),
-        Node("deep", "conv", ("wide",), {"channels": 8, "kernel": 5, "stride": 1, "groups": 8, "dilation": 2, "bias": False}),
+        Node("wide", "conv", ("input",), {"channels": 8, "kernel": 3, "stride": 2, "bias": True}),
+        Node("deep", "conv", ("wide",), {"channels": 8, "kernel": 5, "groups": 8, "dilation": 2}),
         Node("tall", "conv", ("deep",), {"channels": 4, "kernel": [1, 7]}),
         Node("norm", "batch_norm", ("tall",), {"affine": False}),
-        Node("both", "concat", ("norm", "deep")), Node("none", "zero", ("both",), {"stride": 2}), Node("flat", "flatten", ("none",)),
-        Node("out", "linear", ("flat",), {"units": 10})), (3, 9, 9))
+        Node("both", "concat", ("norm", "deep")), Node("none", "zero", ("both",), {"stride": 2}),
+        Node("flat", "flatten", ("none",)), Node("out", "linear", ("flat",), {"units": 10})), (3, 9, 9))
     assert [(row.shape, row.parameters, row.macs) for row in cost.rows[1:]] == [
         ((8, 5, 5), 3 * 8 * 9 + 8, 3 * 8 * 9 * 25), ((8, 5, 5), 8 * 25, 8 * 25 * 25), ((4, 5, 5), 4 * 8 * 7, 4 * 8 * 7 * 25),
         ((4, 5, 5), 0, 0), ((12, 5, 5), 0, 0), ((12, 3, 3), 0, 0), ((108,), 0, 0), ((10,), 1090, 1080)]

@@ -45,7 +45,8 @@ def test_a_cell_in_words() -> None:
 
 def test_a_chain_in_words() -> None:
     _, space = parse_space({"kind": "chain"})
-    chain = space.parse({"layers": 2, "block_1_type": "conv", "block_1_kernel": 3, "block_1_channels": 16, "block_1_stride": 2,
-                         "block_2_type": "max_pool", "block_2_pool_kernel": 3, "block_2_pool_stride": 1, "hidden": 64, "dropout": 20})
-    assert describe(space, chain) == ("In this order: input; conv 3×3, 16 channels, stride 2; max pool 3×3; global average pool; "
-                                      "64 hidden units, dropout 20 %; class scores.")
+    chain = space.parse({"layers": 2, "hidden": 64, "dropout": 20,
+                         "block_1_type": "conv", "block_1_kernel": 3, "block_1_channels": 16, "block_1_stride": 2,
+                         "block_2_type": "max_pool", "block_2_pool_kernel": 3, "block_2_pool_stride": 1})
+    assert describe(space, chain) == ("In this order: input; conv 3×3, 16 channels, stride 2; max pool 3×3; "
+                                      "global average pool; 64 hidden units, dropout 20 %; class scores.")

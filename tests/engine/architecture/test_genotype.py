@@ -37,7 +37,8 @@ def test_vector_and_config_are_one_thing(seed: int) -> None:
     assert genotype.from_vector(TREE, stale) == config
 
 
-@pytest.mark.parametrize("numbers", [[math.nan, math.nan, math.nan], [2.0, 0.0, 0.0], [1.0, 1.0, math.inf], [0.5, -1.0, 0.0]])
+@pytest.mark.parametrize("numbers", [
+    [math.nan, math.nan, math.nan], [2.0, 0.0, 0.0], [1.0, 1.0, math.inf], [0.5, -1.0, 0.0]])
 def test_a_vector_outside_the_space_is_refused(numbers: list[float]) -> None:
     with pytest.raises(Invalid):
         genotype.from_vector(TREE, numbers)

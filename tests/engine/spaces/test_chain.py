@@ -18,8 +18,8 @@ from engine.errors import Invalid
 from engine.spaces.chain import CPU, PAPER, Chain
 from engine.spec import parse_space
 
-TINY = Chain(min_layers=1, max_layers=3, types=("conv", "max_pool"), kernels=(3,), channels=(4, 8), strides=(1,), pool_kernels=(3,),
-             pool_strides=(2,), hidden=(0, 32), dropout=(0, 20))
+TINY = Chain(min_layers=1, max_layers=3, types=("conv", "max_pool"), kernels=(3,), channels=(4, 8), strides=(1,),
+             pool_kernels=(3,), pool_strides=(2,), hidden=(0, 32), dropout=(0, 20))
 SPACE = Chain()
 seeds = st.integers(0, 10**9)
 
@@ -105,14 +105,15 @@ def test_every_sample_fits_every_image(preset: dict[str, Any], shape: tuple[int,
 
 def test_convolutions_are_followed_by_norm_and_relu_and_the_head_by_linear_layers() -> None:
     architecture = SPACE.parse({
-        "layers": 3, "block_1_type": "conv", "block_1_kernel": 5, "block_1_channels": 16, "block_1_stride": 2, "block_2_type": "avg_pool",
-        "block_2_pool_kernel": 3, "block_2_pool_stride": 2, "block_3_type": "separable_conv", "block_3_kernel": 3,
-        "block_3_channels": 32, "block_3_stride": 1, "hidden": 64, "dropout": 20})
+        "layers": 3, "block_1_type": "conv", "block_1_kernel": 5, "block_1_channels": 16, "block_1_stride": 2,
+        "block_2_type": "avg_pool", "block_2_pool_kernel": 3, "block_2_pool_stride": 2, "block_3_type": "separable_conv",
+        "block_3_kernel": 3, "block_3_channels": 32, "block_3_stride": 1, "hidden": 64, "dropout": 20})
     rows = measure(SPACE.network(architecture, (1, 8, 8), 10), (1, 8, 8)).rows
     assert [(row.op, row.shape) for row in rows] == [
-        ("input", (1, 8, 8)), ("conv", (16, 4, 4)), ("batch_norm", (16, 4, 4)), ("relu", (16, 4, 4)), ("avg_pool", (16, 2, 2)),
-        ("conv", (16, 2, 2)), ("conv", (32, 2, 2)), ("batch_norm", (32, 2, 2)), ("relu", (32, 2, 2)), ("global_avg_pool", (32,)),
-        ("linear", (64,)), ("relu", (64,)), ("dropout", (64,)), ("linear", (10,))]
+        ("input", (1, 8, 8)), ("conv", (16, 4, 4)), ("batch_norm", (16, 4, 4)), ("relu", (16, 4, 4)),
+        ("avg_pool", (16, 2, 2)), ("conv", (16, 2, 2)), ("conv", (32, 2, 2)), ("batch_norm", (32, 2, 2)),
+        ("relu", (32, 2, 2)), ("global_avg_pool", (32,)), ("linear", (64,)),
+        ("relu", (64,)), ("dropout", (64,)), ("linear", (10,))]
 
 
 def test_types_that_are_left_out_leave_no_decisions_behind() -> None:
@@ -133,8 +134,9 @@ def test_more_layers_at_least_than_at_most_is_refused() -> None:
 
 
 @pytest.mark.parametrize(("option", "value"), [
-    ("kernels", [2]), ("kernels", []), ("kernels", [3, 3]), ("channels", [7]), ("types", ["fc"]), ("types", "conv"), ("min_layers", 0),
-    ("max_layers", 33), ("max_layers", math.nan), ("max_layers", True), ("hidden", [1]), ("dropout", [None]),
+    ("kernels", [2]), ("kernels", []), ("kernels", [3, 3]), ("channels", [7]), ("types", ["fc"]), ("types", "conv"),
+    ("min_layers", 0), ("max_layers", 33), ("max_layers", math.nan), ("max_layers", True),
+    ("hidden", [1]), ("dropout", [None]),
 ], ids=str)
 def test_bad_options_are_pointed_at(option: str, value: Any) -> None:
     with pytest.raises(Invalid) as caught:

@@ -115,7 +115,8 @@ def test_fewer_operations_make_a_smaller_space() -> None:
 
 @pytest.mark.parametrize("given_", [
     None, 5, [], "x", {}, {"arch": None}, {"arch": 5}, {"arch": ""}, {"arch": "|none~0|"},
-    {"arch": "|none~0|+|none~0|none~0|+|none~0|none~1|none~2|"}, {"arch": "|none~0|+|none~0|none~1|+|none~0|none~1|none~2|\n"},
+    {"arch": "|none~0|+|none~0|none~0|+|none~0|none~1|none~2|"},
+    {"arch": "|none~0|+|none~0|none~1|+|none~0|none~1|none~2|\n"},
     {"arch": "|sep~0|+|none~0|none~1|+|none~0|none~1|none~2|"}, {"arch": "|" + "a" * 10**6}, {"arch": "|none~0|", "more": 1},
 ], ids=lambda g: str(g)[:40])
 def test_what_is_no_cell_is_refused(given_: Any) -> None:
@@ -125,8 +126,9 @@ def test_what_is_no_cell_is_refused(given_: Any) -> None:
     assert not SPACE.contains(Architecture("nas_bench_201", given_ if isinstance(given_, dict) else {}))
 
 
-@pytest.mark.parametrize(("option", "value"), [("channels", 0), ("channels", 257), ("layers", 0), ("layers", 2.5), ("ops", []),
-                                               ("ops", ["none", "none"]), ("ops", ["sep_conv"])], ids=str)
+@pytest.mark.parametrize(("option", "value"), [
+    ("channels", 0), ("channels", 257), ("layers", 0), ("layers", 2.5), ("ops", []), ("ops", ["none", "none"]),
+    ("ops", ["sep_conv"])], ids=str)
 def test_bad_options_are_pointed_at(option: str, value: Any) -> None:
     with pytest.raises(Invalid) as caught:
         parse_space({"kind": "nas_bench_201", option: value})
