@@ -3,8 +3,8 @@
 import { Chart } from "../chart.js";
 import { score } from "../words.js";
 
-const BEST = 5;
-const LINES = 12;                                  // more lines than that slow hovering and tell nothing
+const BEST = 3;
+const LINES = 8;                                   // more lines than that slow hovering and tell nothing
 
 // The running ones, the best ones and the newest ones, each trial once, at most LINES.
 export function chosen(search) {

@@ -17,7 +17,8 @@ export function mount(panel, search) {
     heading.textContent = `Incumbent, trial ${number}`;
     const facts = [`Score ${score(trial.score)}`, `${count(trial.parameters)} parameters`, `${count(trial.flops)} FLOPs`];
     if (summary) summary.textContent = `${facts.join(" · ")} · ${search.spec?.space?.kind ?? ""}`.replace(/ · $/, "");
-    link ??= toolbar(panel).appendChild(Object.assign(document.createElement("a"), { textContent: "Open" }));
+    link ??= toolbar(panel).appendChild(
+      Object.assign(document.createElement("a"), { textContent: "Open", className: "btn btn-link btn-sm px-0 py-1" }));
     link.href = search.url("trial", number);
   };
 
