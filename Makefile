@@ -1,0 +1,40 @@
+# `make up` runs nasweb, `make test` tests it; both install what they need into .venv first.
+PYTHON ?= $(firstword $(shell command -v python3.11 python3.12 python3.13 python3 2>/dev/null) python3)
+HOME_FOLDER = $(or $(NASWEB_HOME),data)
+RUN = .venv/bin/python
+.PHONY: up down logs link demo bench lint test help install install-dev
+.DEFAULT_GOAL := help
+
+up: install            ## run everything in the foreground; Ctrl-C stops it (NASWEB_PORT, NASWEB_HOME)
+	@exec $(RUN) -m nasweb.up
+
+down: install          ## stop the one that runs on this data folder
+	@exec $(RUN) -m nasweb.up down
+
+logs:                  ## follow the logs of web, worker and Redis
+	@tail -n 50 -F $(HOME_FOLDER)/logs/*.log
+
+link: install          ## print a new one-time sign-in link
+	@exec $(RUN) manage.py sign_in_link --base http://127.0.0.1:$(or $(NASWEB_PORT),8000)
+
+demo: install          ## put the demo searches into the data folder (make up does it too)
+	@exec $(RUN) manage.py seed_demo
+
+bench: install-dev     ## speed against peers, each a ratio measured in one run
+	@for script in benchmarks/*.py; do echo "== $$script"; $(RUN) "$$script" || exit 1; done
+
+lint: install-dev      ## ruff, and mypy (strict on engine)
+	@$(RUN) -m ruff check . && $(RUN) -m mypy
+
+test: install-dev      ## all tests on SQLite, then those of the web application on PostgreSQL
+	@$(RUN) -m pytest -q
+	@$(RUN) -m nasweb.up.postgres $(RUN) -m pytest -q tests/apps
+
+help:                  ## this list
+	@sed -n 's/^\([a-z]*\):[^#]*## /  make \1\t/p' Makefile | expand -t 14
+
+install:
+	@$(PYTHON) nasweb/up/install.py
+
+install-dev:
+	@$(PYTHON) nasweb/up/install.py dev

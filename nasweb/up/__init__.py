@@ -1,0 +1,1 @@
+"""What `make up` runs: Redis, web and worker under one supervisor."""
