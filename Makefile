@@ -15,7 +15,7 @@ logs:                  ## follow the logs of web, worker and Redis
 	@tail -n 50 -F $(HOME_FOLDER)/logs/*.log
 
 link: install          ## print a new one-time sign-in link
-	@exec $(RUN) manage.py sign_in_link --base http://127.0.0.1:$(or $(NASWEB_PORT),8000)
+	@exec $(RUN) manage.py sign_in_link
 
 demo: install          ## put the demo searches into the data folder (make up does it too)
 	@exec $(RUN) manage.py seed_demo

@@ -27,7 +27,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 APPEND_SLASH = True
 
 APPS = [name for name in ("accounts", "spaces", "datasets", "searches", "workers", "live", "architectures")
-        if importlib.util.find_spec(f"apps.{name}")]
+        if importlib.util.find_spec(f"apps.{name}") and (name != "live" or importlib.util.find_spec("apps.searches"))]
 INSTALLED_APPS = [
     "django.contrib.auth",
     "django.contrib.contenttypes",

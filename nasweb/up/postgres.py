@@ -14,12 +14,13 @@ USER = "postgres"               # PostgreSQL refuses to run as root
 
 
 def binary(name: str) -> str:
-    if path := shutil.which(name):
-        return path
-    places = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"))
-    if not places:
+    """Where Debian keeps the server programs (newest first), else on PATH."""
+    places = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"), key=lambda path: float(path.parts[4]))
+    whole = [path for path in places if path.with_name("postgres").exists()]
+    found = str(whole[-1]) if whole else shutil.which(name)
+    if found is None:
         raise SystemExit(f"{name} is not installed (package postgresql)")
-    return str(places[-1])
+    return found
 
 
 def main(command: list[str]) -> int:

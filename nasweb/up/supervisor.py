@@ -72,8 +72,8 @@ class Supervisor:
         self._start("worker", commands.worker())
         self._command("seed_demo", needed=False)
         self._answering(web, port)
-        base = f"http://{self._visible_host()}:{port}"
-        link = self._command("sign_in_link", "--base", base, quiet=True)
+        (self.run_folder / "address").write_text(f"http://{self._visible_host()}:{port}")
+        link = self._command("sign_in_link", quiet=True)
         log.say("up", f"data in {self.home}; Ctrl-C stops everything; the link below signs in once (`make link` prints another)")
         log.shout(f"Ready: {link}")
 
@@ -88,8 +88,9 @@ class Supervisor:
             if not embedded.wait(self.redis.url):
                 raise Failed("the embedded Redis did not start; set REDIS_URL to one that runs")
         os.environ["REDIS_URL"] = self.redis.url
-        (self.run_folder / "redis.url").write_text(self.redis.url)      # single commands beside us find it here
-        (self.run_folder / "redis.url").chmod(0o600)
+        announced = self.run_folder / "redis.url"               # single commands beside us find it here
+        announced.touch(mode=0o600)
+        announced.write_text(self.redis.url)
 
     def _port(self) -> int:
         try:
@@ -160,7 +161,8 @@ class Supervisor:
         first = [process for process in self.processes if process.name != "redis"]
         stop(first, GRACE)
         stop([process for process in self.processes if process.name == "redis"], 2)
-        (self.run_folder / "redis.url").unlink(missing_ok=True)
+        for name in ("redis.url", "address"):
+            (self.run_folder / name).unlink(missing_ok=True)
         if self.redis and self.redis.folder:
             shutil.rmtree(self.redis.folder, ignore_errors=True)
         log.say("up", "stopped")
