@@ -20,7 +20,7 @@ def main(arguments: list[str]) -> int:
         case ["down"]:
             return down()
         case ["web"]:
-            return become("web", commands.web(env.text("NASWEB_HOST", "127.0.0.1"), env.integer("NASWEB_PORT", 8000, 1, 65_535)))
+            return become("web", commands.web(*address()))
         case ["worker"]:
             return become("worker", commands.worker())
     print(__doc__, file=sys.stderr)
@@ -29,12 +29,15 @@ def main(arguments: list[str]) -> int:
 
 def up() -> int:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "nasweb.settings")
-    from django.conf import settings            # after the variable above
+    from django.conf import settings  # after the variable above
 
     from nasweb.up.supervisor import Supervisor
 
-    host, port = env.text("NASWEB_HOST", "127.0.0.1"), env.integer("NASWEB_PORT", 8000, 1, 65_535)
-    return Supervisor(settings.HOME, settings.INSTANCE, host, port).run()
+    return Supervisor(settings.HOME, settings.INSTANCE, *address()).run()
+
+
+def address() -> tuple[str, int]:
+    return env.text("NASWEB_HOST", "127.0.0.1"), env.integer("NASWEB_PORT", 8000, 1, 65_535)
 
 
 def down() -> int:

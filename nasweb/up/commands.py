@@ -24,8 +24,8 @@ def web(host: str, port: int) -> list[str]:
 
 def worker() -> list[str]:
     threads = max(int(os.environ.get("NASWEB_SLOTS") or 0), os.cpu_count() or 1) + SPARE_THREADS
-    return [sys.executable, "-m", "celery", "-A", "nasweb", "--quiet", "worker", "--pool", "threads", "--concurrency", str(threads),
-            "-Q", "advance,perform", "-n", "nasweb@%h", "--without-gossip", "--without-mingle", "--loglevel", "INFO"]
+    return [sys.executable, "-m", "celery", "-A", "nasweb", "--quiet", "worker", "-Q", "advance,perform", "-n", "nasweb@%h",
+            "--pool", "threads", "--concurrency", str(threads), "--without-gossip", "--without-mingle", "--loglevel", "INFO"]
 
 
 def environment(role: str) -> dict[str, str]:

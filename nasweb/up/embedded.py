@@ -15,8 +15,8 @@ from pathlib import Path
 
 import redis
 
-SLOW = ("no redis-server on this machine: a stand-in written in Python is used. Everything works, but each message takes about "
-        "a tenth of a second. Install the package redis-server for speed.")
+SLOW = ("no redis-server on this machine: a stand-in written in Python is used. Everything works, but each message takes "
+        "about a tenth of a second. Install the package redis-server for speed.")
 
 
 class Unusable(Exception):
@@ -79,7 +79,8 @@ def probe(url: str, instance: str, seconds: float = 3) -> None:
     """A Redis that answers, may be written under our prefix and carries messages; else Unusable."""
     key, value = f"nasweb:{instance}:probe:{secrets.token_hex(4)}", secrets.token_hex(8)
     try:
-        with redis.Redis.from_url(url, socket_timeout=seconds, socket_connect_timeout=seconds, decode_responses=True) as client:
+        limits = {"socket_timeout": seconds, "socket_connect_timeout": seconds}
+        with redis.Redis.from_url(url, **limits, decode_responses=True) as client:
             client.set(key, value, ex=10)
             if client.getdel(key) != value:
                 raise Unusable(f"Redis at {without_password(url)} does not give back what was written")

@@ -10,7 +10,8 @@ from pathlib import Path
 
 def generate(folder: Path) -> list[str]:
     """Writes what is missing; the names of what was written. Nothing that is there is ever changed."""
-    keys = {name: _keep(folder / name, secrets.token_hex(32)) for name in ("secret_key", "postgres_password", "redis_password")}
+    names = ("secret_key", "postgres_password", "redis_password")
+    keys = {name: _keep(folder / name, secrets.token_hex(32)) for name in names}
     _keep(folder / "database_url", f"postgres://nasweb:{keys['postgres_password'][0]}@postgres:5432/nasweb")
     _keep(folder / "redis_url", f"redis://:{keys['redis_password'][0]}@redis:6379/0")
     return [name for name, (_, fresh) in keys.items() if fresh]

@@ -1,4 +1,4 @@
-"""`python3 nasweb/up/install.py [dev]`: the virtual environment in .venv, quick when nothing changed. Standard library only."""
+"""`python3 nasweb/up/install.py [dev]`: fills .venv, quick when nothing changed. Standard library only."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ STAMP = VENV / "installed.json"
 OLDEST = (3, 11)
 FILES = {"runtime": ["requirements.txt"], "dev": ["requirements.txt", "requirements-dev.txt"]}
 # What the tests need of the system: any of the programs, and the Debian package that brings it.
-SYSTEM = {"chromium": ("chromium", "chromium-browser", "google-chrome"), "redis-server": ("redis-server",), "postgresql": ("initdb",)}
+SYSTEM = {"chromium": ("chromium", "chromium-browser", "google-chrome"), "redis-server": ("redis-server",),
+          "postgresql": ("initdb",)}
 
 
 def main(arguments: list[str]) -> int:
@@ -36,7 +37,7 @@ def packages(kind: str) -> int:
     if not (VENV / "bin" / "pip").exists():
         print("install | making .venv", flush=True)
         if subprocess.run([sys.executable, "-m", "venv", "--clear", str(VENV)]).returncode:
-            print("install | `python3 -m venv` failed; on Debian and Ubuntu it needs the package python3-venv", file=sys.stderr)
+            print("install | `python3 -m venv` failed; Debian and Ubuntu keep it in python3-venv", file=sys.stderr)
             return 1
     print(f"install | pip installs {' and '.join(FILES[kind])} (the first time: some minutes, 6 GB with CUDA)", flush=True)
     requirements = [part for name in FILES[kind] for part in ("-r", str(ROOT / name))]
@@ -72,8 +73,8 @@ def system() -> int:
         return 0
     apt = shutil.which("apt-get")
     if apt is None or os.geteuid() != 0:
-        print(f"install | the tests need {', '.join(missing)}; install them, for example: sudo apt-get install {' '.join(missing)}",
-              file=sys.stderr)
+        print(f"install | the tests need {', '.join(missing)}; install them and come back, "
+              f"for example: sudo apt-get install {' '.join(missing)}", file=sys.stderr)
         return 1
     print(f"install | apt installs {', '.join(missing)}", flush=True)
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}

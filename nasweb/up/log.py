@@ -33,7 +33,8 @@ def shout(line: str) -> None:
 
 def follow(speaker: str, stream: IO[str], folder: Path, seen: Callable[[str], None] | None = None) -> threading.Thread:
     """Copies a process's output, line by line, until it ends."""
-    thread = threading.Thread(target=_copy, args=(speaker, stream, folder / f"{speaker}.log", seen), name=f"log-{speaker}", daemon=True)
+    path = folder / f"{speaker}.log"
+    thread = threading.Thread(target=_copy, args=(speaker, stream, path, seen), name=f"log-{speaker}", daemon=True)
     thread.start()
     return thread
 

@@ -24,7 +24,7 @@ def binary(name: str) -> str:
 
 
 def main(command: list[str]) -> int:
-    folder = Path(tempfile.mkdtemp(prefix="nasweb-pg-", dir="/tmp"))      # noqa: S108 - mkdtemp: private; a socket's path is short
+    folder = Path(tempfile.mkdtemp(prefix="nasweb-pg-", dir="/tmp"))
     person: dict[str, object] = {}
     if os.geteuid() == 0:
         entry = pwd.getpwnam(USER)

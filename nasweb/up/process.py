@@ -42,7 +42,7 @@ class Process:
         self.started = time.monotonic()
         self.popen = subprocess.Popen(
             self.command, env=self.environment, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT, text=True, errors="replace", start_new_session=True, preexec_fn=leash)  # noqa: PLW1509
+            stderr=subprocess.STDOUT, text=True, errors="replace", start_new_session=True, preexec_fn=leash)
         assert self.popen.stdout is not None
         log.follow(self.name, self.popen.stdout, self.logs)
 

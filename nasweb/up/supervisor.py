@@ -1,4 +1,4 @@
-"""`make up`: prepares the data folder, runs Redis, web and worker, says when a person can come in, stops everything on Ctrl-C."""
+"""`make up`: prepares the data folder, runs Redis, web and worker, says when one can come in, stops all on Ctrl-C."""
 
 from __future__ import annotations
 
@@ -74,7 +74,8 @@ class Supervisor:
         self._answering(web, port)
         (self.run_folder / "address").write_text(f"http://{self._visible_host()}:{port}")
         link = self._command("sign_in_link", quiet=True)
-        log.say("up", f"data in {self.home}; Ctrl-C stops everything; the link below signs in once (`make link` prints another)")
+        log.say("up", f"data in {self.home}; Ctrl-C stops everything")
+        log.say("up", "the link below signs you in, once (`make link` prints another)")
         log.shout(f"Ready: {link}")
 
     def _start_redis(self) -> None:
@@ -121,9 +122,10 @@ class Supervisor:
     def _command(self, *arguments: str, needed: bool = True, quiet: bool = False) -> str:
         """One of Django's commands, to its end; its last line. Ctrl-C ends it too."""
         lines: list[str] = []
-        popen = subprocess.Popen(commands.manage(*arguments), env=commands.environment("command"), cwd=commands.ROOT, text=True,
-                                 stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                 stderr=None if quiet else subprocess.STDOUT, start_new_session=True, preexec_fn=leash)  # noqa: PLW1509
+        popen = subprocess.Popen(
+            commands.manage(*arguments), env=commands.environment("command"), cwd=commands.ROOT, text=True,
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=None if quiet else subprocess.STDOUT,
+            start_new_session=True, preexec_fn=leash)
         assert popen.stdout is not None
         if quiet:
             reader = threading.Thread(target=lambda: lines.extend(popen.stdout), daemon=True)     # type: ignore[arg-type]
@@ -149,7 +151,7 @@ class Supervisor:
                 raise Failed("stopped")
             self._watch()
             try:
-                with urllib.request.urlopen(url, timeout=2) as answer:      # noqa: S310 - our own address
+                with urllib.request.urlopen(url, timeout=2) as answer:
                     if answer.status == 200:
                         return
             except (OSError, urllib.error.URLError):

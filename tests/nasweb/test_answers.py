@@ -126,6 +126,6 @@ def test_huge_bodies_and_many_fields_are_refused() -> None:
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("address", ["/static/../nasweb/settings.py", "/static/%2e%2e/manage.py", "/static//etc/passwd", "/%00"])
+@pytest.mark.parametrize("address", ["/static/../manage.py", "/static/%2e%2e/manage.py", "/static//etc/passwd", "/%00"])
 def test_no_path_leads_out_of_the_static_files(address: str) -> None:
     assert Client().get(address).status_code == 404

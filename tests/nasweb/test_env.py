@@ -92,7 +92,8 @@ def test_sqlite_takes_the_write_lock_at_once_and_keeps_a_log(tmp_path: Path) -> 
 
 def test_postgres_address_is_taken_apart_and_bounded(tmp_path: Path) -> None:
     found = env.database("postgres://me:p%40ss@db.example:5433/nas?sslmode=require", 5, tmp_path)
-    assert (found["USER"], found["PASSWORD"], found["HOST"], found["PORT"], found["NAME"]) == ("me", "p@ss", "db.example", "5433", "nas")
+    expected = {"USER": "me", "PASSWORD": "p@ss", "HOST": "db.example", "PORT": "5433", "NAME": "nas"}
+    assert {name: found[name] for name in expected} == expected
     assert found["OPTIONS"]["sslmode"] == "require"
     assert "statement_timeout=5000" in found["OPTIONS"]["options"]
 

@@ -32,7 +32,8 @@ def ran(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ran:
         (tmp_path / ".venv" / "bin" / name).touch()
     (tmp_path / "requirements.txt").write_text("a\n")
     (tmp_path / "requirements-dev.txt").write_text("-r requirements.txt\nb\n")
-    for name, value in {"ROOT": tmp_path, "VENV": tmp_path / ".venv", "STAMP": tmp_path / ".venv" / "installed.json"}.items():
+    venv = tmp_path / ".venv"
+    for name, value in {"ROOT": tmp_path, "VENV": venv, "STAMP": venv / "installed.json"}.items():
         monkeypatch.setattr(install, name, value)
     fake = Ran()
     monkeypatch.setattr(install.subprocess, "run", fake)

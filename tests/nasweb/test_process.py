@@ -19,7 +19,11 @@ from nasweb.up.process import FIRST_WAIT, Process, stop
 
 SLEEP = "import time; time.sleep(60)"
 STUBBORN = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True); time.sleep(60)"
-PARENT = f"import subprocess, sys, time; p = subprocess.Popen([sys.executable, '-c', {SLEEP!r}]); print(p.pid, flush=True); time.sleep(60)"
+PARENT = f"""
+import subprocess, sys, time
+print(subprocess.Popen([sys.executable, '-c', {SLEEP!r}]).pid, flush=True)
+time.sleep(60)
+"""
 
 
 def until(true: Callable[[], bool], seconds: float = 10) -> None:

@@ -63,7 +63,7 @@ def test_chooser_stays_signed_in_and_other_browsers_do_not(client: Client, owner
     ({"username": "g" * 151}, "at most 150"),
     ({"password1": ""}, "required"),
 ])
-def test_bad_choices_are_named_and_change_nothing(client: Client, owner: User, fields: dict[str, str], complaint: str) -> None:
+def test_bad_choices_are_named(client: Client, owner: User, fields: dict[str, str], complaint: str) -> None:
     answer = choose(client, **fields)
     assert answer.status_code == 200
     assert complaint in answer.content.decode()
