@@ -17,6 +17,7 @@ import redis
 
 SLOW = ("no redis-server on this machine: a stand-in written in Python is used. Everything works, but each message takes "
         "about a tenth of a second. Install the package redis-server for speed.")
+PREFIX, SOCKET = "nasweb-", "r.sock"
 
 
 class Unusable(Exception):
@@ -37,16 +38,25 @@ def choose(url: str, instance: str) -> Choice:
     if url:
         probe(url, instance)
         return Choice(url, notice=f"Redis at {without_password(url)}")
-    folder = Path(tempfile.mkdtemp(prefix="nasweb-", dir=_short_folder()))     # 0700: nobody else gets in
+    folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=_short_folder()))     # 0700: nobody else gets in
     if binary := shutil.which("redis-server") or _wheel_binary():
-        return Choice(f"unix://{folder}/r.sock", _server(binary, folder), folder, f"Redis by {binary}")
+        return Choice(f"unix://{folder}/{SOCKET}", _server(binary, folder), folder, f"Redis by {binary}")
     port = _free_port()
     return Choice(f"redis://127.0.0.1:{port}/0", (sys.executable, "-m", "nasweb.up.standin", str(port)), folder, SLOW)
 
 
+def sweep(announced: Path) -> None:
+    """The private folder that a killed supervisor left behind, if it is still the one it announced."""
+    if announced.is_file():
+        folder = Path(announced.read_text().removeprefix("unix://")).parent
+        if folder.name.startswith(PREFIX) and {path.name for path in folder.glob("*")} <= {SOCKET}:
+            shutil.rmtree(folder, ignore_errors=True)
+        announced.unlink()
+
+
 def _server(binary: str, folder: Path) -> tuple[str, ...]:
     """Nothing is kept on disk: the database is the truth, Redis only carries nudges."""
-    return (binary, "--port", "0", "--unixsocket", f"{folder}/r.sock", "--unixsocketperm", "700", "--dir", str(folder),
+    return (binary, "--port", "0", "--unixsocket", f"{folder}/{SOCKET}", "--unixsocketperm", "700", "--dir", str(folder),
             "--save", "", "--appendonly", "no", "--daemonize", "no", "--loglevel", "warning")
 
 

@@ -79,6 +79,7 @@ class Supervisor:
         log.shout(f"Ready: {link}")
 
     def _start_redis(self) -> None:
+        embedded.sweep(self.run_folder / "redis.url")
         try:
             self.redis = embedded.choose(os.environ.get("REDIS_URL", "").strip(), self.instance)
         except embedded.Unusable as error:

@@ -118,6 +118,19 @@ def test_long_temporary_folder_is_avoided(monkeypatch: pytest.MonkeyPatch, tmp_p
     assert len(found.url.removeprefix("unix://")) < 108
 
 
+def test_folder_of_a_killed_supervisor_is_swept_and_no_other(tmp_path: Path) -> None:
+    announced = tmp_path / "redis.url"
+    cases = (("nasweb-old", "r.sock", True), ("nasweb-data", "thesis.txt", False), ("home", "r.sock", False))
+    for name, content, goes in cases:
+        folder = tmp_path / name
+        folder.mkdir()
+        (folder / content).touch()
+        announced.write_text(f"unix://{folder}/r.sock")
+        embedded.sweep(announced)
+        assert folder.exists() is not goes
+        assert not announced.exists()
+
+
 def layer(url: str) -> RedisPubSubChannelLayer:
     return RedisPubSubChannelLayer(hosts=[{"address": url, "socket_timeout": None}], prefix="test")
 
