@@ -28,6 +28,15 @@ window.WebSocket.OPEN = 1;"""
 CARD = """<section data-panel="{0}"><header><h2>{0}</h2></header><div class="body"><div {1}></div></div>
 <footer data-summary></footer></section>"""
 
+CARDS = "".join(CARD.format(name, kind) for name, kind in (
+    ("best_so_far", "data-chart"), ("curves", "data-chart"), ("incumbent", "data-diagram"), ("log", "data-none")))
+PAGE = f"""<!doctype html><html lang="en"><title>x</title><script type="module" src="/static/js/search.js"></script>
+<main><h1>Flow</h1><i data-live></i><b data-state></b><b data-figure="best"></b>{CARDS}
+<section data-panel="leaderboard"><header><h2>L</h2></header><table><tbody data-rows></tbody></table></section></main>
+<script type="application/json" id="search-data">DATA</script></html>"""
+HIDE = """Object.defineProperty(document, 'hidden', {value: true, configurable: true});
+document.dispatchEvent(new Event('visibilitychange'))"""
+
 
 def event(seq: int, kind: str, trial: int | None = None, **data: Any) -> dict[str, Any]:
     return {"seq": seq, "type": kind, "trial": trial, "data": data, "at": "2026-01-01T10:00:00Z"}
@@ -39,9 +48,10 @@ def finished(seq: int, trial: int, score: float, **more: Any) -> dict[str, Any]:
 
 
 def drawing(name: str) -> dict[str, Any]:
-    nodes = [("node_0", "input", [], "input"), ("edge_0_1", "nor_conv_3x3", ["node_0"], name), ("node_1", "add", ["edge_0_1"], "output")]
-    return {"cell": {"output": "node_1", "nodes": [{"name": n, "op": o, "inputs": i, "label": w, "settings": {}, "group": ""}
-                                                   for n, o, i, w in nodes]},
+    nodes = [("node_0", "input", [], "input"), ("edge_0_1", "nor_conv_3x3", ["node_0"], name),
+             ("node_1", "add", ["edge_0_1"], "output")]
+    cell = [{"name": n, "op": o, "inputs": i, "label": w, "settings": {}, "group": ""} for n, o, i, w in nodes]
+    return {"cell": {"output": "node_1", "nodes": cell},
             "macro": [{"group": "stem", "shape": [8, 8, 8]}], "words": f"The output adds {name} of the input."}
 
 
@@ -77,13 +87,8 @@ Opened = Callable[..., Stage]
 def opened(context: BrowserContext) -> Opened:
     def start(seq: int = 10, sockets_work: bool = True, **data: Any) -> Stage:
         stage = Stage(context.new_page())
-        known = {"seq": seq, "state": "running", "spec": {"budget": {"trials": 4}}, "trials": [], "curves": {}, "urls": URLS} | data
-        cards = "".join(CARD.format(name, kind) for name, kind in (
-            ("best_so_far", "data-chart"), ("curves", "data-chart"), ("incumbent", "data-diagram"), ("log", "data-none")))
-        body = f"""<!doctype html><html lang="en"><title>x</title><script type="module" src="/static/js/search.js"></script><main>
-        <h1>Flow</h1><i data-live></i><b data-state></b><b data-figure="best"></b>{cards}<section data-panel="leaderboard"><header>
-        <h2>L</h2></header><table><tbody data-rows></tbody></table></section></main>
-        <script type="application/json" id="search-data">{json.dumps(known)}</script></html>"""
+        known = {"seq": seq, "state": "running", "spec": {"budget": {"trials": 4}}, "trials": [], "curves": {}, "urls": URLS}
+        body = PAGE.replace("DATA", json.dumps(known | data))
 
         def answer(route: Route) -> None:
             path = route.request.url.split("nasweb.test", 1)[1].split("?")[0]
@@ -187,8 +192,9 @@ def test_charts_hold_what_the_events_said_and_the_board_ranks(opened: Opened) ->
 
 
 def test_kinds_of_score_are_not_mixed_and_failures_come_last(opened: Opened) -> None:
-    trials = [{"number": n, "status": s, "score": v, "score_kind": k, "parents": []} for n, s, v, k in [
-        (0, "failed", None, "scratch"), (1, "done", 0.99, "proxy"), (2, "done", 0.4, "scratch"), (3, "running", None, "scratch")]]
+    rows = [(0, "failed", None, "scratch"), (1, "done", 0.99, "proxy"), (2, "done", 0.4, "scratch"),
+            (3, "running", None, "scratch")]
+    trials = [{"number": n, "status": s, "score": v, "score_kind": k, "parents": []} for n, s, v, k in rows]
     stage = opened(trials=trials)
     stage.wait("document.querySelectorAll('tr[data-trial]').length === 3")
     order = "[...document.querySelectorAll('tr[data-trial]')].map((row) => Number(row.dataset.trial))"
@@ -225,13 +231,12 @@ def test_words_of_others_stay_words(opened: Opened) -> None:
 def test_a_hidden_tab_draws_nothing_and_loses_nothing(opened: Opened) -> None:
     stage = opened()
     stage.page.wait_for_timeout(700)
-    hide = "Object.defineProperty(document, 'hidden', {{value: {}, configurable: true}}); document.dispatchEvent(new Event('visibilitychange'))"
-    stage.page.evaluate(hide.format("true"))
+    stage.page.evaluate(HIDE)
     stage.send(finished(11, 0, 0.5), finished(12, 1, 0.6))
     stage.wait("nasweb.search.seq === 12")
     stage.page.wait_for_timeout(900)
     assert stage.page.locator("tr[data-trial]").count() == 0
-    stage.page.evaluate(hide.format("false"))
+    stage.page.evaluate(HIDE.replace("true", "false", 1))
     stage.wait("document.querySelectorAll('tr[data-trial]').length === 2")
 
 
@@ -244,7 +249,8 @@ def test_a_chart_is_also_a_table_a_csv_and_an_svg(opened: Opened) -> None:
     card.get_by_role("button", name="Table").click()
     with stage.page.expect_download() as download:
         card.get_by_role("button", name="CSV").click()
-    assert Path(download.value.path()).read_text().splitlines()[:2] == ["series,trial,validation score", "single trials,0,0.5"]
+    lines = Path(download.value.path()).read_text().splitlines()
+    assert lines[:2] == ["series,trial,validation score", "single trials,0,0.5"]
     with stage.page.expect_download() as download:
         card.get_by_role("button", name="SVG").click()
     assert Path(download.value.path()).read_text().startswith("<svg")

@@ -6,14 +6,12 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from apps.searches import recorder
+from apps.searches.models import Search
 from channels.db import database_sync_to_async
 from channels.testing import WebsocketCommunicator
 from django.contrib.auth import get_user_model
 from django.test import Client
-
-from apps.searches import recorder
-from apps.searches.models import Search
-from engine import api
 
 DOCUMENT = {"version": 1, "name": "live", "space": {"kind": "nas_bench_201"}, "strategy": {"name": "random_search"},
             "dataset": {"name": "digits"}, "budget": {"trials": 5}}
@@ -36,8 +34,7 @@ def stranger(db: None) -> Any:
 
 @pytest.fixture
 def search(person: Any) -> Search:
-    document = api.parse(DOCUMENT).document()
-    return Search.objects.create(owner=person, name="live", document=document, state="running", idempotency_key="live")
+    return Search.objects.create(owner=person, name="live", document=DOCUMENT, state="running", idempotency_key="live")
 
 
 @pytest.fixture

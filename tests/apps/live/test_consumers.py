@@ -7,12 +7,12 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from apps.searches import broadcast
+from apps.searches.models import Search
 from channels.db import database_sync_to_async
 from django.test import Client
 
 from apps.live import consumers, feed
-from apps.searches import broadcast
-from apps.searches.models import Search
 from tests.apps.live.conftest import Dial, collect, later
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.asyncio]
@@ -99,7 +99,8 @@ async def test_a_burst_is_joined_after_its_first_event(search: Search, client: C
     await socket.disconnect()
 
 
-async def test_a_dead_layer_does_not_hold_the_page_back(search: Search, client: Client, dial: Dial, monkeypatch: Any) -> None:
+async def test_a_dead_layer_does_not_hold_the_page_back(search: Search, client: Client, dial: Dial,
+                                                        monkeypatch: Any) -> None:
     async def broken(*args: Any) -> None:
         raise ConnectionError
 
@@ -141,8 +142,10 @@ async def test_a_cursor_from_the_future_is_told_to_load_anew(search: Search, cli
     assert (await socket.receive_output())["code"] == consumers.AHEAD
 
 
-@pytest.mark.parametrize("frame", [{"text_data": "{}"}, {"text_data": "[" * 5000}, {"text_data": "NaN"}, {"bytes_data": b"\xff\x00"}])
-async def test_a_frame_from_the_client_is_answered_once_and_ends_it(client: Client, dial: Dial, frame: dict[str, Any]) -> None:
+@pytest.mark.parametrize("frame", [{"text_data": "{}"}, {"text_data": "[" * 5000}, {"text_data": "NaN"},
+                                   {"bytes_data": b"\xff\x00"}])
+async def test_a_frame_from_the_client_is_answered_once_and_ends_it(client: Client, dial: Dial,
+                                                                    frame: dict[str, Any]) -> None:
     socket = dial(client)
     assert (await socket.connect())[0]
     await socket.send_to(**frame)

@@ -27,8 +27,9 @@ def test_any_query_string_is_read(query: bytes) -> None:
 
 
 @pytest.mark.parametrize(("query", "value"), [
-    (b"", 0), (b"from=7", 7), (b"after=9", 0), (b"from=1&from=2", 2), (b"from=", None), (b"from=+1", None), (b"from=-0", None),
-    (str(cursor.LARGEST + 1).join(["from=", ""]).encode(), None),
+    (b"", 0), (b"from=7", 7), (b"after=9", 0), (b"from=1&from=2", 2),
+    (b"from=", None), (b"from=+1", None), (b"from=-0", None),
+    (f"from={cursor.LARGEST + 1}".encode(), None),
 ])
 def test_examples(query: bytes, value: int | None) -> None:
     assert cursor.from_query(query, "from") == value

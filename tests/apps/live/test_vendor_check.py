@@ -23,7 +23,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_ours_are_as_listed() -> None:
-    assert faults(Path(settings.BASE_DIR) / "static" / "vendor") == []
+    assert faults(settings.ROOT / "static" / "vendor") == []
 
 
 def test_a_changed_file_is_named(folder: Path) -> None:

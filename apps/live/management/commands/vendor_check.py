@@ -29,7 +29,7 @@ class Command(BaseCommand):
     help = "Hash the vendored browser files again and compare with static/vendor/VENDOR.toml."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--folder", type=Path, default=Path(settings.BASE_DIR) / "static" / "vendor")
+        parser.add_argument("--folder", type=Path, default=settings.ROOT / "static" / "vendor")
 
     def handle(self, *args: Any, **options: Any) -> None:
         found = faults(options["folder"])
