@@ -1,0 +1,41 @@
+"""Where a work item is performed: what an estimation may use, and how it is asked to stop."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from engine.events import Event
+from engine.work import Candidate, Outcome
+
+if TYPE_CHECKING:                               # the types of modules that import torch
+    from engine.spaces.space import Space
+    from engine.spec import Spec
+    from engine.training.data import Splits
+
+
+class Interrupted(Exception):
+    """The training was asked to stop and has written a checkpoint; performing the same work again continues from it."""
+
+
+@dataclass(frozen=True)
+class Context:
+    """The surroundings of one work item."""
+
+    spec: Spec
+    space: Space
+    data: Splits
+    device: str
+    workdir: Path                                        # the trial's own folder: checkpoints and weights
+    seed: int
+    emit: Callable[[Event], None]
+    stop: Callable[[], bool]
+    comparison: Sequence[Sequence[float]] = ()           # validation curves of earlier trials, for median stopping
+
+
+class Estimation(Protocol):
+    """How good is it? One file each, declared with `registry.estimation`."""
+
+    def perform(self, work: Candidate, context: Context) -> Outcome: ...

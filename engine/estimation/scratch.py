@@ -1,0 +1,193 @@
+"""Training from scratch: build the network, train it, score it on the validation images after the last epoch."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from functools import partial
+from statistics import median
+from typing import TYPE_CHECKING, Any
+
+from engine.architecture.architecture import digest
+from engine.architecture.cost import Cost, measure
+from engine.errors import NonFinite, Problem
+from engine.estimation.context import Context, Interrupted
+from engine.events import Event
+from engine.options import choice, document, flag, integer, rate, real
+from engine.registry import estimation
+from engine.work import Candidate, Outcome
+
+if TYPE_CHECKING:                               # reached in `perform`: declaring must not import torch
+    from engine.checkpoint import Checkpoints
+    from engine.training.trainer import Training
+
+COMPARED = 5                                    # curves that median stopping needs before it stops anything
+
+
+@dataclass(frozen=True)
+class Options:
+    epochs: int = integer(5, low=1, high=10_000, paper=200, help="Times that a candidate sees the training images.")
+    batch_size: int = integer(128, low=2, high=8192, paper=256, help="Images in one step.")
+    optimizer: str = choice("sgd", choices=("sgd", "adamw"), paper="sgd", help="How steps follow from gradients.")
+    lr: float = real(0.1, low=1e-6, high=10.0, paper=0.1, log=True, help="Learning rate at its peak; a cosine takes it to zero.")
+    momentum: float = real(0.9, low=0.0, high=0.999, paper=0.9, help="Momentum of sgd.")
+    nesterov: bool = flag(True, paper=True, help="Nesterov's form of momentum.")
+    weight_decay: float = real(5e-4, low=0.0, high=1.0, paper=5e-4, help="How strongly weights are pulled to zero.")
+    warmup: float = real(0.0, low=0.0, high=100.0, paper=0.0, help="Epochs in which the learning rate rises from zero.")
+    label_smoothing: float = rate(0.0, paper=0.0, help="Probability spread over all classes in the targets.")
+    augment: str = choice("none", choices=("none", "crop", "crop_flip", "crop_flip_cutout"), paper="crop_flip",
+                          help="Random changes of training images. Flip only what may be seen from both sides.")
+    clip: float | None = real(None, low=1e-6, high=1000.0, optional=True, help="Largest gradient norm; empty: any.")
+    early_stop: str = choice("none", choices=("none", "median"), paper="none",
+                             help="median: give up on candidates that are worse than half of the earlier ones after as many epochs.")
+    checkpoint_seconds: float = real(30.0, low=0.0, high=3600.0,
+                                     help="Longest time between checkpoints; one is also written after each epoch.")
+
+    def check(self) -> list[Problem]:
+        if self.warmup < self.epochs:
+            return []
+        return [Problem("/warmup", "is not shorter than the training", f"less than {self.epochs} epochs")]
+
+
+PAPER = {"epochs": 200, "batch_size": 256, "optimizer": "sgd", "lr": 0.1, "weight_decay": 5e-4, "augment": "crop_flip"}
+CPU = {"epochs": 5, "batch_size": 64, "optimizer": "adamw", "lr": 0.01, "weight_decay": 0.01, "warmup": 0.5}
+
+
+@estimation(title="Training from scratch", paper="settings of Dong & Yang, ICLR 2020 (arXiv:2001.00326)",
+            summary="Train each candidate for a few epochs and take its accuracy on images held out for validation.",
+            presets={"paper": PAPER, "cpu": CPU})
+class Scratch:
+    """A candidate's `fidelity` and `hyper` replace the options of the same name. The score is the last epoch's."""
+
+    def __init__(self, options: Options) -> None:
+        self.options = options
+
+    def perform(self, work: Candidate, context: Context) -> Outcome:
+        """Train and score, from the folder's last checkpoint if there is one. Raises Interrupted when asked to stop."""
+        import torch
+
+        try:
+            return Trial(work, context, replace(self.options, **{**work.hyper, **work.fidelity})).run()
+        except Interrupted:
+            raise
+        except NonFinite as error:
+            return failed("non_finite", error)
+        except (torch.OutOfMemoryError, MemoryError) as error:
+            return failed("oom", error)
+        except Exception as error:              # whatever a candidate does wrong is its outcome, not the search's end
+            return failed("oom" if "can't allocate memory" in str(error) else "error", error)
+
+
+def failed(kind: str, error: Exception) -> Outcome:
+    return Outcome("failed", metrics={"error": str(error)[:2000] or type(error).__name__, "error_kind": kind})
+
+
+class Trial:
+    """One training and what surrounds it: checkpoints, events, early stopping, the outcome."""
+
+    def __init__(self, work: Candidate, context: Context, options: Options) -> None:
+        self.work, self.context, self.options = work, context, options
+        self.data = context.data
+        self.graph = context.space.network(work.architecture, self.data.shape, len(self.data.classes))
+        self.cost: Cost = measure(self.graph, self.data.shape)
+        self.checkpoints: Checkpoints
+        self.training: Training
+        self.seconds = 0.0                      # in earlier slices
+        self.began = self.saved_at = time.monotonic()
+
+    def run(self) -> Outcome:
+        if self.work.weights.source != "scratch":
+            raise ValueError(f"training from scratch cannot start from {self.work.weights.source} weights")
+        self._prepare()
+        while not self.training.finished:
+            border = self.training.advance()
+            if border:
+                self._emit("epoch", epoch=self.training.epoch, epochs=self.options.epochs, score=self.training.curve[-1],
+                           train_loss=self.training.train_curve[-1], seconds=self.spent())
+            if border or time.monotonic() - self.saved_at >= self.options.checkpoint_seconds:
+                self._save()
+            if border and self._hopeless():
+                return self._outcome("pruned")
+            if not self.training.finished and self.context.stop():
+                self._save()
+                raise Interrupted
+        return self._outcome("done")
+
+    def spent(self) -> float:
+        """Seconds of training, those before an interruption included."""
+        return self.seconds + time.monotonic() - self.began
+
+    def _prepare(self) -> None:
+        """Build, or go on: whatever is drawn comes from the trial's seed."""
+        import torch
+
+        from engine.checkpoint import Checkpoints
+        from engine.nets.build import build
+        from engine.training.trainer import Training, make_deterministic
+
+        make_deterministic()
+        torch.manual_seed(self.context.seed)
+        model = build(self.graph, self.data.shape)
+        self.training = Training(model, self.data, self._plan(), self.context.device)
+        self.checkpoints = Checkpoints(self.context.workdir / "checkpoints", self._rejected)
+        state = self.checkpoints.latest(self.context.device)
+        if state and state.pop("training_id") != self._id():
+            self._rejected("all", "they belong to another training")
+            state = None
+        if state:
+            self.training.load_state_dict(state)
+            self.seconds = state["seconds"]
+        self._emit("trial_started", epochs=self.options.epochs, epoch=self.training.epoch, step=self.training.step,
+                   parameters=self.cost.parameters, flops=self.cost.flops)
+
+    def _plan(self) -> Any:
+        from engine.training.trainer import Plan
+
+        o, augmentation = self.options, None
+        if o.augment != "none":
+            from engine.training.augment import augment
+
+            augmentation = partial(augment, kind=o.augment, seed=self.context.seed)
+        return Plan(o.epochs, o.batch_size, o.lr, o.optimizer, o.momentum, o.nesterov, o.weight_decay, o.warmup,
+                    o.label_smoothing, o.clip, self.context.seed, augmentation)
+
+    def _id(self) -> str:
+        """Equal exactly for trainings that take the same steps."""
+        return digest([self.work.architecture.document(), document(self.options), self.context.seed, self.data.fingerprint,
+                       len(self.data.train), self.context.spec.seed])
+
+    def _save(self) -> None:
+        state = {**self.training.state_dict(), "training_id": self._id(), "seconds": self.spent()}
+        saved = self.checkpoints.save(state, self.training.step)
+        self.saved_at = time.monotonic()
+        self._emit("checkpoint", epoch=self.training.epoch, step=saved.step, sha256=saved.sha256, size=saved.size)
+
+    def _hopeless(self) -> bool:
+        """The median rule (Golovin et al. 2017, simplified: compared at the same epoch). Finals are never stopped."""
+        epoch = self.training.epoch
+        if self.options.early_stop != "median" or self.work.final_of is not None or self.training.finished:
+            return False
+        others = [curve[epoch - 1] for curve in self.context.comparison if len(curve) >= epoch]
+        return len(others) >= COMPARED and self.training.curve[-1] < median(others)
+
+    def _outcome(self, status: Any) -> Outcome:
+        from safetensors.torch import save
+
+        from engine.checkpoint import write
+        from engine.training.trainer import accuracy
+
+        training = self.training
+        metrics: dict[str, Any] = {"parameters": self.cost.parameters, "flops": self.cost.flops, "macs": self.cost.macs,
+                                   "curve": training.curve, "train_curve": training.train_curve}
+        if self.work.final_of is not None:
+            metrics["test"] = accuracy(training.model, self.data, self.data.test)
+        weights = {name: tensor.cpu().contiguous() for name, tensor in training.model.state_dict().items()}
+        artifact = write(self.context.workdir / "weights.safetensors", save(weights))
+        return Outcome(status, training.curve[-1], metrics=metrics, artifact=artifact,
+                       spend={"seconds": self.spent(), "epochs": float(training.epoch)})
+
+    def _rejected(self, name: str, reason: str) -> None:
+        self._emit("checkpoint_rejected", name=name, reason=reason)
+
+    def _emit(self, kind: str, **data: Any) -> None:
+        self.context.emit(Event(kind, self.work.trial, data))
