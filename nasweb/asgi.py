@@ -23,5 +23,5 @@ async def nowhere(scope: dict[str, Any], receive: Any, send: Any) -> None:
     await send({"type": "websocket.close", "code": 4404})
 
 
-sockets = URLRouter([*websocket_urlpatterns, re_path(r"", nowhere)])
+sockets = URLRouter([*websocket_urlpatterns, re_path(r"", nowhere)])     # type: ignore[arg-type]
 application = ProtocolTypeRouter({"http": django, "websocket": AllowedHostsOriginValidator(AuthMiddlewareStack(sockets))})

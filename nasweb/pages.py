@@ -56,8 +56,8 @@ def _page(request: HttpRequest, status: int) -> HttpResponse:
     number = getattr(request, "id", "")
     if "application/json" in request.headers.get("Accept", ""):
         return JsonResponse({"error": {"path": "", "reason": title}, "request": number}, status=status)
-    page = render_to_string("error.html", {"status": status, "title": title, "text": text, "number": number})
-    return HttpResponse(page, status=status)
+    facts = {"status": status, "title": title, "text": text, "number": number}
+    return HttpResponse(render_to_string("error.html", facts, request), status=status)
 
 
 @login_not_required
@@ -78,7 +78,10 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 @login_not_required
 def broken(request: HttpRequest) -> HttpResponse:
     log.error("request %s broke", getattr(request, "id", "?"))
-    return _page(request, 500)
+    try:
+        return _page(request, 500)
+    except Exception:                           # noqa: BLE001 - what broke may be the database or the page's frame itself
+        return HttpResponse(" · ".join((*TEXTS[500], getattr(request, "id", ""))), status=500, content_type="text/plain")
 
 
 @login_not_required

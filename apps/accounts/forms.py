@@ -7,6 +7,7 @@ from typing import Any
 from django import forms
 from django.contrib.auth.forms import AuthenticationForm, SetPasswordMixin
 from django.core.exceptions import ValidationError
+from django.http import HttpRequest
 
 from apps.accounts import services
 from apps.accounts.models import User
@@ -14,6 +15,8 @@ from apps.accounts.models import User
 
 class SignInForm(AuthenticationForm):
     """Django's form; after too many wrong passwords it answers without trying."""
+
+    request: HttpRequest
 
     def clean(self) -> dict[str, Any]:
         username = self.cleaned_data.get("username") or ""
@@ -35,10 +38,10 @@ class SetUpForm(SetPasswordMixin, forms.ModelForm):
         model = User
         fields = ("username",)
 
-    def clean(self) -> dict[str, Any]:
+    def clean(self) -> dict[str, Any] | None:
         self.validate_passwords("password1", "password2")
         return super().clean()
 
     def _post_clean(self) -> None:
-        super()._post_clean()
+        super()._post_clean()               # type: ignore[misc]
         self.validate_password_for_user(self.instance, "password1")

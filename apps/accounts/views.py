@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_not_required
+from django.contrib.auth.forms import AuthenticationForm
 from django.contrib.auth.views import LoginView
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.decorators import method_decorator
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
@@ -39,7 +40,7 @@ class SignIn(LoginView):
     def get_context_data(self, **kwargs: object) -> dict[str, object]:
         return super().get_context_data(first_run=not User.objects.filter(last_login__isnull=False).exists(), **kwargs)
 
-    def form_valid(self, form: SignInForm) -> HttpResponse:
+    def form_valid(self, form: AuthenticationForm) -> HttpResponse:
         services.signed_in(self.request, form.get_user())
         return super().form_valid(form)
 
@@ -48,7 +49,7 @@ class SignIn(LoginView):
 @require_http_methods(["GET", "HEAD", "POST"])
 def set_up(request: HttpRequest) -> HttpResponse:
     """First-run set-up: a name and a password for later visits. Later on, the same page changes them."""
-    person = User.objects.get(pk=request.user.pk)
+    person = get_object_or_404(User, pk=request.user.pk)
     form = SetUpForm(request.POST or None, instance=person)
     if request.method == "POST" and form.is_valid():
         services.set_up(request, person, form.cleaned_data["username"], form.cleaned_data["password1"])

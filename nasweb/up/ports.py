@@ -20,7 +20,7 @@ def free(host: str, port: int) -> bool:
 
 def take(host: str, wished: int) -> tuple[int, list[int]]:
     """The port, and the busy ones that were passed over. Raises OSError if a whole row is busy."""
-    busy = []
+    busy: list[int] = []
     for port in range(wished, min(wished + TRIES, 65_536)):
         if free(host, port):
             return port, busy

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 USER = "postgres"               # PostgreSQL refuses to run as root
 
@@ -25,14 +26,14 @@ def binary(name: str) -> str:
 
 def main(command: list[str]) -> int:
     folder = Path(tempfile.mkdtemp(prefix="nasweb-pg-", dir="/tmp"))
-    person: dict[str, object] = {}
+    person: dict[str, Any] = {}
     if os.geteuid() == 0:
         entry = pwd.getpwnam(USER)
         os.chown(folder, entry.pw_uid, entry.pw_gid)
         person = {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": [], "cwd": "/"}
     data, log = folder / "data", folder / "log"
     control = [binary("pg_ctl"), "-D", str(data), "-w", "-s"]
-    quiet = {"stdout": subprocess.DEVNULL, "check": True, **person}
+    quiet: dict[str, Any] = {"stdout": subprocess.DEVNULL, "check": True, **person}
     try:
         subprocess.run([binary("initdb"), "-D", str(data), "-U", USER, "-A", "trust", "--no-sync", "-E", "UTF8"], **quiet)
         options = f"-c listen_addresses= -c unix_socket_directories={folder} -c fsync=off"

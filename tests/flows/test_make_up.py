@@ -27,7 +27,8 @@ class Up:
 
     def __init__(self, home: Path, port: int, **environment: str) -> None:
         self.home, self.log = home, home.with_suffix(".log")
-        self.environment = {**os.environ, "NASWEB_HOME": str(home), "NASWEB_PORT": str(port), "PYTHONUNBUFFERED": "1", **environment}
+        own = {"NASWEB_HOME": str(home), "NASWEB_PORT": str(port), "PYTHONUNBUFFERED": "1"}
+        self.environment = {**os.environ, **own, **environment}
         for name in ("REDIS_URL", "DATABASE_URL", "DJANGO_SETTINGS_MODULE"):
             if name not in environment:
                 self.environment.pop(name, None)
@@ -39,7 +40,8 @@ class Up:
                                             stderr=subprocess.STDOUT, start_new_session=True)
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run([sys.executable, *arguments], cwd=ROOT, env=self.environment, capture_output=True, text=True, timeout=60)
+        return subprocess.run([sys.executable, *arguments], cwd=ROOT, env=self.environment, capture_output=True, text=True,
+                              timeout=60)
 
     @property
     def lines(self) -> list[str]:

@@ -115,6 +115,15 @@ def test_errors_have_fixed_texts(monkeypatch: pytest.MonkeyPatch, error: Excepti
 
 
 @pytest.mark.django_db
+def test_broken_frame_still_gives_an_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pages, "_database", boom(RuntimeError("secret detail")))
+    monkeypatch.setattr(pages, "render_to_string", boom(RuntimeError("no template")))
+    answer = Client(raise_request_exception=False).get("/healthz")
+    assert (answer.status_code, answer["Content-Type"]) == (500, "text/plain")
+    assert answer["X-Request-Id"] in answer.content.decode()
+
+
+@pytest.mark.django_db
 def test_wrong_host_is_refused() -> None:
     assert Client().get(LOGIN, headers={"host": "evil.example"}).status_code == 400
 
