@@ -1,0 +1,85 @@
+"""Small trainings per minute: two warm trainer children against one cold process per trial, two at once.
+
+Both train the same three-convolution chain on digits for the same epochs with the same engine, checkpoints and events on;
+the cold ones pay for starting Python, torch and the data each time. Prints one JSON value with the ratio.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from engine.search import Search
+from engine.spec import parse
+
+SPEC = {"space": {"kind": "chain", "preset": "cpu", "min_layers": 3, "max_layers": 3}, "strategy": {"name": "random_search"},
+        "dataset": {"name": "digits"}, "estimation": {"name": "scratch", "preset": "cpu", "epochs": 10},
+        "budget": {"trials": 64}, "execution": {"slots": 64}}
+ENVIRONMENT = {**os.environ, "NASWEB_THREADS": "1"}
+
+
+def orders(count: int, folder: Path) -> list[dict[str, Any]]:
+    """The same architecture every time, so that every training is the same work."""
+    spec = parse(SPEC)
+    work = Search(spec).ready()[0].document()
+    return [{"op": "perform", "order": str(number), "spec": spec.document(), "work": {**work, "trial": number},
+             "folder": str(folder / str(number)), "data": str(folder / "data"), "device": "cpu", "comparison": []}
+            for number in range(count)]
+
+
+def start() -> subprocess.Popen[str]:
+    return subprocess.Popen([sys.executable, "-m", "engine.child"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+                            env=ENVIRONMENT)
+
+
+def work_off(child: subprocess.Popen[str], queue: list[dict[str, Any]]) -> None:
+    """Give one order after another; each must end well."""
+    assert child.stdin and child.stdout
+    for order in queue:
+        child.stdin.write(json.dumps(order) + "\n")
+        child.stdin.flush()
+        while "result" not in (line := json.loads(child.stdout.readline())):
+            pass
+        if line["result"]["outcome"]["status"] != "done":
+            raise RuntimeError(line["result"])
+
+
+def cold(order: dict[str, Any]) -> None:
+    child = start()
+    work_off(child, [order])
+    child.communicate()
+
+
+def per_minute(count: int, seconds: float) -> float:
+    return round(60 * count / seconds, 1)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--cold", type=int, default=6)
+    parser.add_argument("--warm", type=int, default=24)
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as box, ThreadPoolExecutor(2) as pool:
+        began = time.perf_counter()
+        list(pool.map(cold, orders(arguments.cold, Path(box) / "cold")))
+        cold_rate = per_minute(arguments.cold, time.perf_counter() - began)
+        children, queue = [start(), start()], orders(arguments.warm + 2, Path(box) / "warm")
+        list(pool.map(work_off, children, [queue[:1], queue[1:2]]))          # warm up: imports and data
+        began = time.perf_counter()
+        list(pool.map(work_off, children, [queue[2::2], queue[3::2]]))
+        warm_rate = per_minute(arguments.warm, time.perf_counter() - began)
+        for child in children:
+            child.communicate()
+    print(json.dumps({"cold_per_minute": cold_rate, "warm_per_minute": warm_rate, "ratio": round(warm_rate / cold_rate, 2)}))
+
+
+if __name__ == "__main__":
+    main()
