@@ -44,7 +44,7 @@ class SearchConsumer(AsyncWebsocketConsumer):
         last = cursor.from_query(self.scope["query_string"], "from")
         if last is None:
             await self._refuse("bad_cursor", "from must be a whole number from 0", BAD_CURSOR)
-        elif last >= search.next_seq:
+        elif await database_sync_to_async(feed.ahead)(search, last):
             await self._refuse("ahead", "from is newer than the log; load the page again", AHEAD)
         else:
             self.pump = asyncio.create_task(self._follow(search, last))

@@ -41,3 +41,8 @@ def frame(search: Search, after: int) -> dict[str, Any]:
     """`{"seq": last, "events": [...]}`; with nothing new, `seq` stays where it was."""
     events = list(selectors.events_after(search, after, PAGE))
     return {"seq": events[-1]["seq"] if events else after, "events": events}
+
+
+def ahead(search: Search, cursor: int) -> bool:
+    """Whether this cursor is newer than the log, as after a database was set back."""
+    return cursor > 0 and not list(selectors.events_after(search, cursor - 1, 1))

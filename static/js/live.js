@@ -9,8 +9,8 @@ const PAGE = 200;
 const DENIED = [4401, 4403];
 
 export class Live {
-  // urls: {socket, events}; seq: what the page already shows; take(event) and show(state) are called in order.
-  constructor(urls, seq, { take, show, reload = () => location.reload() }) {
+  // urls: {socket, events}; seq: what the page already shows; take(event) and show(state) in order; reload() when nothing else helps.
+  constructor(urls, seq, { take, show, reload }) {
     Object.assign(this, { urls, seq, take, show, reload });
     this.failures = 0;
     this.polling = 0;

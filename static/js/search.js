@@ -108,13 +108,21 @@ function showConnection(state) {
   document.documentElement.dataset.connection = state;
 }
 
+// Loads the page again, but not over and over: what is still wrong after a fresh page stays "Offline".
+function reload() {
+  const last = Number(sessionStorage.getItem("reloaded-at"));
+  if (Date.now() - last < 30000) return;
+  sessionStorage.setItem("reloaded-at", Date.now());
+  location.reload();
+}
+
 function main() {
   const source = document.getElementById("search-data");
   if (!source) return;
   const search = new Search(JSON.parse(source.textContent));
   for (const mount of WHOLE_PAGE) mount(document, search);
   for (const panel of document.querySelectorAll("[data-panel]")) PANELS[panel.dataset.panel]?.(panel, search);
-  new Live(search.urls, search.seq, { take: (event) => search.take(event), show: showConnection }).start();
+  new Live(search.urls, search.seq, { take: (event) => search.take(event), show: showConnection, reload }).start();
   window.nasweb = { search };                       // for browser tests and the curious: the state as it is shown
 }
 

@@ -172,6 +172,11 @@ def test_a_log_that_was_set_back_loads_the_page_again(opened: Opened) -> None:
         if stage.loads == 2:
             break
     assert stage.loads == 2
+    stage.wait("window.nasweb")
+    stage.sockets[-1].send(json.dumps({"error": {"code": "ahead", "text": ""}}))
+    stage.wait("document.querySelector('[data-live]').textContent === 'Offline'")
+    stage.page.wait_for_timeout(300)
+    assert stage.loads == 2, "a page that stays wrong must not load itself for ever"
 
 
 def test_charts_hold_what_the_events_said_and_the_board_ranks(opened: Opened) -> None:
