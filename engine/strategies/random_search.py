@@ -1,11 +1,13 @@
-"""Random search: independent draws from the space, the baseline that every result is judged by."""
+"""Random search: independent draws from the space, the baseline for every comparison."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import count
+from random import Random
 from typing import Any
 
-from engine.architecture.architecture import Architecture
+from engine.architecture.architecture import Proposal, digest
 from engine.events import Event
 from engine.options import flag
 from engine.registry import strategy
@@ -13,51 +15,62 @@ from engine.rng import stream
 from engine.spaces.space import Space
 from engine.work import Candidate, Outcome, Work
 
-PATIENCE = 10_000                                # draws without a new architecture before a space counts as exhausted
+PATIENCE = 10_000               # repeats in a row after which a space of unknown size is taken for exhausted
 
 
 @dataclass(frozen=True)
 class Options:
-    distinct: bool = flag(True, help="Never draw the same architecture twice; ends when a finite space is used up.")
+    dedup: bool = flag(True, paper=False, help="Never propose the same architecture twice; ends when all were proposed.")
 
 
-@strategy(title="Random search", summary="Independent draws: the baseline every result is judged by.",
-          paper="Bergstra & Bengio, JMLR 2012", presets={"paper": {"distinct": False}, "cpu": {}})
+@strategy(title="Random search", paper="Bergstra & Bengio, JMLR 2012; Li & Talwalkar, UAI 2019 (arXiv:1902.07638)",
+          summary="Draws architectures independently of each other. The baseline that every method has to beat.",
+          presets={"paper": {"dedup": False}, "cpu": {"dedup": True}})
 class RandomSearch:
-    """The stream of draws depends on the seed alone, never on outcomes."""
+    """Draw k depends on the seed, on k and on the draws before it, never on an outcome."""
 
     def __init__(self, space: Space, options: Options, seed: int) -> None:
         self.space, self.options, self.seed = space, options, seed
-        self.drawn = 0                                # position in the stream
-        self.seen: set[Architecture] = set()
+        self.size = space.size()
+        self.proposed = 0
+        self.told = 0
+        self.seen: set[str] = set()
 
     def ask(self, slots: int) -> list[Work]:
-        found = (self._draw() for _ in range(slots))
-        return [candidate for candidate in found if candidate is not None]
+        found = (self._propose() for _ in range(slots))
+        return [Candidate(p.architecture, p.hyper, origin={"how": "sample"}) for p in found if p is not None]
 
     def tell(self, work: Work, outcome: Outcome) -> list[Event]:
-        return []
+        self.told += 1
+        if not self.options.dedup or self.told != self.size:
+            return []
+        return [Event("log", data={"level": "info", "text": f"All {self.size:,} architectures of the space were tried."})]
 
     def state_dict(self) -> dict[str, Any]:
-        return {"drawn": self.drawn}
+        return {"proposed": self.proposed}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """What was drawn so far is drawn again: cheaper to repeat than to keep."""
-        while self.drawn < state["drawn"]:
-            self._next()
+        """Draws again what was drawn before: that is cheaper than keeping it."""
+        self.proposed = 0 if self.options.dedup else state["proposed"]
+        self.seen.clear()
+        while self.proposed < state["proposed"]:
+            self._propose()
 
-    def _next(self) -> Candidate | None:
-        """One draw; None for an architecture that was drawn before."""
-        proposal = self.space.sample(stream(self.seed, "random", self.drawn))
-        self.drawn += 1
-        if self.options.distinct and not proposal.hyper:
-            if proposal.architecture in self.seen:
+    def _propose(self) -> Proposal | None:
+        """The next draw, None where the space is exhausted."""
+        rng = stream(self.seed, "propose", self.proposed)
+        proposal = self._unseen(rng) if self.options.dedup else self.space.sample(rng)
+        if proposal is not None:
+            self.proposed += 1
+        return proposal
+
+    def _unseen(self, rng: Random) -> Proposal | None:
+        for tries in count():
+            if len(self.seen) == self.size or (self.size is None and tries == PATIENCE):
                 return None
-            self.seen.add(proposal.architecture)
-        return Candidate(proposal.architecture, proposal.hyper, origin={"how": "random"})
-
-    def _draw(self) -> Candidate | None:
-        size = self.space.size()
-        if self.options.distinct and size is not None and len(self.seen) >= size:
-            return None
-        return next((found for _ in range(PATIENCE) if (found := self._next()) is not None), None)
+            proposal = self.space.sample(rng)
+            name = digest(proposal.document())
+            if name not in self.seen:
+                self.seen.add(name)
+                return proposal
+        return None
