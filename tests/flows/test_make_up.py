@@ -16,6 +16,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from nasweb.up import embedded
 from tests.house.sources import ROOT
 
 pytestmark = pytest.mark.slow
@@ -159,6 +160,10 @@ def test_killed_supervisor_takes_its_processes_along(up: Up) -> None:
     up.process.kill()
     up.process.wait(5)
     until(lambda: not any(each.is_running() and each.status() != psutil.STATUS_ZOMBIE for each in family), 25)
+    announced = up.home / "run" / "redis.url"
+    folder = Path(announced.read_text().removeprefix("unix://")).parent
+    embedded.sweep(announced)                   # as the next start does
+    assert not folder.exists()
 
 
 def test_interrupt_while_starting_stops_at_once(tmp_path: Path) -> None:
