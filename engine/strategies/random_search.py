@@ -65,9 +65,9 @@ class RandomSearch:
         return proposal
 
     def _unseen(self, rng: Random) -> Proposal | None:
-        for tries in count():
-            if len(self.seen) == self.size or (self.size is None and tries == PATIENCE):
-                return None
+        for _ in range(PATIENCE) if self.size is None else count():
+            if len(self.seen) == self.size:
+                break
             proposal = self.space.sample(rng)
             name = digest(proposal.document())
             if name not in self.seen:
