@@ -27,7 +27,7 @@ COMPARED = 5                                    # curves that median stopping ne
 @dataclass(frozen=True)
 class Options:
     epochs: int = integer(5, low=1, high=10_000, paper=200, help="Times that a candidate sees the training images.")
-    batch_size: int = integer(128, low=2, high=8192, paper=256, help="Images in one step.")
+    batch_size: int = integer(64, low=2, high=8192, paper=256, help="Images in one step.")
     optimizer: str = choice("sgd", choices=("sgd", "adamw"), paper="sgd", help="How steps follow from gradients.")
     lr: float = real(0.1, low=1e-6, high=10.0, paper=0.1, log=True, help="Learning rate at its peak; a cosine takes it to zero.")
     momentum: float = real(0.9, low=0.0, high=0.999, paper=0.9, help="Momentum of sgd.")
@@ -50,7 +50,7 @@ class Options:
 
 
 PAPER = {"epochs": 200, "batch_size": 256, "optimizer": "sgd", "lr": 0.1, "weight_decay": 5e-4, "augment": "crop_flip"}
-CPU = {"epochs": 5, "batch_size": 64, "optimizer": "adamw", "lr": 0.01, "weight_decay": 0.01, "warmup": 0.5}
+CPU = {"epochs": 10, "batch_size": 64, "optimizer": "adamw", "lr": 0.01, "weight_decay": 0.01, "warmup": 0.5}
 
 
 @estimation(title="Training from scratch", paper="settings of Dong & Yang, ICLR 2020 (arXiv:2001.00326)",

@@ -12,7 +12,7 @@ AUGMENTATIONS = ("none", "crop", "crop_flip", "crop_flip_cutout")
 GOLDEN, MIX_1, MIX_2 = -0x61C8864680B583EB, -0x40A7B892E31B1A47, -0x6B2FB644ECCEEE15      # SplitMix64, as signed numbers
 
 
-def augment(images: Tensor, indices: Tensor, kind: str, seed: int, epoch: int) -> Tensor:
+def augment(images: Tensor, indices: Tensor, epoch: int, *, kind: str, seed: int) -> Tensor:
     """Augmented copies of a batch (count, channels, height, width); `indices` are the images' places in the training set."""
     if kind == "none":
         return images
