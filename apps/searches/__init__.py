@@ -1,0 +1,1 @@
+"""Searches: the run, from its document to its leaderboard."""
