@@ -16,12 +16,12 @@ from engine.leaderboard import leaderboard, row
 from engine.options import describe
 from engine.registry import Entry, discover
 from engine.rng import stream
-from engine.run import finished_event, summary
+from engine.run import comparison, finished_event, summary
 from engine.search import Search
 from engine.spec import Spec, incompatible, parse, parse_space, parse_text
 from engine.work import Candidate, Outcome, Work, work_from
 
-__all__ = ["Architecture", "Candidate", "Entry", "Event", "Invalid", "Outcome", "Problem", "Search", "Spec", "Work", "compatible",
+__all__ = ["Architecture", "Candidate", "Entry", "Event", "Invalid", "Outcome", "Problem", "Search", "Spec", "Work", "comparison", "compatible",
            "datasets", "describe", "draw", "entry", "estimations", "facts", "finished_event", "incompatible", "leaderboard",
            "measure", "parse", "parse_space", "parse_text", "parts", "row", "sample", "spaces", "strategies", "summary", "work_from"]
 

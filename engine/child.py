@@ -40,7 +40,7 @@ class Child:
     def __init__(self, say: Callable[[dict[str, Any]], None]) -> None:
         self.say = say
         self.stopped: set[str] = set()                # orders asked to stop
-        self.searches: dict[str, tuple[int, Search]] = {}
+        self.searches: dict[str, tuple[str, Search]] = {}
         self.handlers = {"perform": self.perform, "think": self.think, "export": self.export}
 
     def handle(self, order: Order) -> None:
@@ -66,18 +66,20 @@ class Child:
         return {"kind": "outcome", "outcome": outcome.document()}
 
     def think(self, order: Order) -> dict[str, Any]:
-        """One step of a search: take the new outcomes, give the new work. Replays where it does not hold the version."""
+        """One step of a search: take the new outcomes, give the new work. `partial` rows are what is new to `version`."""
         version, search = self.searches.get(order["search"], (None, None))
-        if search is None or version != order["version"]:
+        if search is None or version != order["version"] or not order["partial"]:
+            if order["partial"]:
+                return {"kind": "unknown"}            # rows are missing: the supervisor sends them all
             rows = [(work_from(work), Outcome.from_document(o) if o else None) for work, o in order["rows"]]
             search = Search.restore(parse(order["spec"]), rows, order["state"])
         else:
             for work, outcome in order["rows"]:
-                if outcome and work["trial"] not in search.outcomes:
+                if work["trial"] not in search.outcomes:
                     search.report(work_from(work), Outcome.from_document(outcome))
         work = search.ready()
         events = [*search.drain(), *map(proposed_event, work)]
-        self.searches[order["search"]] = (order["version"] + 1, search)
+        self.searches[order["search"]] = (order["next"], search)
         while len(self.searches) > 8:                 # the longest resident one goes; it can be replayed
             self.searches.pop(next(iter(self.searches)))
         return {"kind": "thought", "work": [w.document() for w in work], "events": [e.document() for e in events],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,7 @@ def run(spec: Spec, folder: Path, data: Path, device: str, emit: Callable[[Event
             emit(event)
         for work in list(_pending(search)):
             outcome = perform(spec, work, folder / "artifacts" / str(work.trial), data, device, emit=emit, stop=stop,
-                              comparison=curves(search))
+                              comparison=_comparison(search, work))
             journal.finished(work, outcome)
             emit(finished_event(spec, work, outcome))
             for event in search.report(work, outcome):
@@ -37,9 +37,11 @@ def run(spec: Spec, folder: Path, data: Path, device: str, emit: Callable[[Event
     return search
 
 
-def curves(search: Search) -> list[list[float]]:
-    """Validation curves of the told trials: what median stopping compares with, whatever the timing."""
-    return [search.outcomes[t].metrics.get("curve", []) for t in search.told]
+def comparison(spec: Spec, curves: Mapping[int, list[float]], trial: int) -> list[list[float]]:
+    """The validation curves that median stopping of `trial` may look at: in strict order only those of the trials
+    whose outcomes its proposal could know, so that stopping does not depend on timing."""
+    last = trial - spec.execution.slots if spec.execution.order == "strict" else trial - 1
+    return [curve for number, curve in sorted(curves.items()) if curve and (number <= last or spec.execution.order == "async")]
 
 
 def finished_event(spec: Spec, work: Work, outcome: Outcome) -> Event:
@@ -59,6 +61,12 @@ def summary(search: Search) -> dict[str, Any]:
               for w in search.items if isinstance(w, Candidate) and w.final_of is not None and (o := search.outcomes[w.trial])]
     return {"best": best and {"trial": best[0].trial, "score": best[1].score, "score_kind": best[1].score_kind,
                               "architecture": best[0].architecture.document()}, "finals": finals}
+
+
+def _comparison(search: Search, work: Work) -> list[list[float]]:
+    if isinstance(work, Candidate) and work.final_of is not None:
+        return []
+    return comparison(search.spec, {t: o.metrics.get("curve", []) for t, o in search.outcomes.items() if o.ok}, work.trial)
 
 
 def _pending(search: Search) -> Iterator[Work]:

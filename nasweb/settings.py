@@ -144,6 +144,8 @@ WHITENOISE_MAX_AGE = 60
 ARTIFACTS = HOME / "artifacts"                  # checkpoints, weights, downloads
 DATA = Path(env.text("NASWEB_DATA", str(HOME / "datasets"))).resolve()
 
+SLOTS = env.integer("NASWEB_SLOTS", 0, low=0)    # trials at once here; 0: one a GPU, else one a core up to two
+
 LANGUAGE_CODE = "en"
 USE_I18N = False
 USE_TZ = True

@@ -121,13 +121,15 @@ def test_killed_in_mid_training_another_child_reaches_the_same_bits(talk: Talk, 
 def test_it_thinks_step_by_step_and_replays_when_it_does_not_hold_the_version(talk: Talk) -> None:
     spec = parse(SPEC)
     expected = Search(spec).ready()
-    order = {"op": "think", "order": "t", "search": "s", "version": 0, "spec": spec.document(), "rows": [], "state": None}
+    order = {"op": "think", "order": "t", "search": "s", "version": "0", "next": "1", "partial": False, "spec": spec.document(), "rows": [], "state": None}
     thought = finish(talk, order)
     assert thought["work"] == [work.document() for work in expected] and thought["finished"] is False
     rows = [[thought["work"][0], {"status": "done", "score": 0.5, "score_kind": "scratch", "metrics": {}, "spend": {},
                                   "artifact": None, "payload": {}}]]
-    resident = finish(talk, {**order, "version": 1, "rows": rows, "state": thought["state"]})
-    replayed = finish(talk, {**order, "search": "elsewhere", "version": 1, "rows": rows, "state": thought["state"]})
+    later = {**order, "version": "1", "next": "2", "rows": rows, "state": thought["state"]}
+    assert finish(talk, {**later, "search": "elsewhere", "partial": True}) == {"kind": "unknown"}
+    resident = finish(talk, {**later, "partial": True})
+    replayed = finish(talk, {**later, "search": "elsewhere"})
     assert resident == replayed and resident["work"][0]["trial"] == 1
 
 
