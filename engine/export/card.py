@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from importlib.metadata import PackageNotFoundError, version
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from engine.architecture.cost import Cost
 from engine.export.onnx_model import Onnx
@@ -78,12 +78,12 @@ def card(spec: Spec, work: Candidate, outcome: Outcome, data: Splits, cost: Cost
     return TEXT.format(
         title=_cell(spec.name) or "A network from a search", score=outcome.score, kind=outcome.score_kind,
         meaning=KINDS[outcome.score_kind], test="not measured (only finals read the test images)" if test is None else f"{test:.4f}",
-        parameters=cost.parameters, flops=cost.flops, macs=cost.macs, dataset=_cell(json.dumps(spec.dataset.document())),
+        parameters=cost.parameters, flops=cost.flops, macs=cost.macs, dataset=_code(spec.dataset.document()),
         fingerprint=data.fingerprint, train=len(data.train), validation=len(data.validation), test_images=len(data.test),
         seed=spec.seed, shape="×".join(map(str, data.shape)), classes=_cell(", ".join(data.classes)), white=data.white,
-        mean=_numbers(data.mean), std=_numbers(data.std), trial=trial, estimation=_cell(json.dumps(fidelity)),
+        mean=_numbers(data.mean), std=_numbers(data.std), trial=trial, estimation=_code(fidelity),
         spend=", ".join(f"{value:.4g} {unit}" for unit, value in outcome.spend.items()) or "unknown", artifact=outcome.artifact,
-        space=_cell(json.dumps({"kind": spec.space_kind, **spec.document()["space"]})), onnx=_onnx(onnx), versions=_versions())
+        space=_code(spec.document()["space"]), onnx=_onnx(onnx), versions=_versions())
 
 
 def _onnx(onnx: Onnx) -> str:
@@ -104,6 +104,11 @@ def _versions() -> str:
         except PackageNotFoundError:
             continue
     return ", ".join(found)
+
+
+def _code(document: Any) -> str:
+    """JSON that cannot end the code span or the table cell that it stands in."""
+    return "`" + json.dumps(document).replace("`", "'").replace("|", "\\|") + "`"
 
 
 def _cell(text: str) -> str:

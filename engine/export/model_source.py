@@ -12,8 +12,7 @@ from engine.architecture.graph import Graph, Node, Shape
 TAKEN = frozenset({"self", "torch", "nn", "x"})            # names that the source uses itself
 HEAD = '''"""{title}"""
 
-import torch
-from torch import nn
+{imports}
 
 
 class Network(nn.Module):
@@ -30,8 +29,10 @@ def model_source(graph: Graph, shape: Shape, title: str) -> str:
     live = graph.live()
     for node in live:
         _check_name(node.name)
-    head = HEAD.format(title=_words(title), shape=", ".join(map(str, shape)), classes=shapes[graph.output][0])
-    return head + "\n".join([*_declarations(live, shapes), "", "    def forward(self, x):", *_steps(live), ""])
+    steps = list(_steps(live))
+    imports = ("import torch\n" if any("torch." in step for step in steps) else "") + "from torch import nn"
+    head = HEAD.format(title=_words(title), imports=imports, shape=", ".join(map(str, shape)), classes=shapes[graph.output][0])
+    return head + "\n".join([*_declarations(live, shapes), "", "    def forward(self, x):", *steps, ""])
 
 
 def _declarations(graph: Graph, shapes: dict[str, Shape]) -> Iterator[str]:
@@ -75,22 +76,23 @@ def _conv(s: Any, arriving: int) -> str:
 
 def _steps(graph: Graph) -> Iterator[str]:
     group = None
+    variables = {node.name: "x" if node.op == "input" else node.name for node in graph}
     for node in graph:
-        if node.group != group and node.group and node.inputs:
+        if node.op == "input":
+            continue
+        if node.group != group and node.group:
             yield f"        # {_words(node.group)}"
         group = node.group
-        yield f"        {node.name} = {_expression(node)}"
-    yield f"        return {graph.output}"
+        yield f"        {node.name} = {_expression(node, [variables[name] for name in node.inputs])}"
+    yield f"        return {variables[graph.output]}"
 
 
-def _expression(node: Node) -> str:
-    given = ", ".join(node.inputs)
-    if node.op == "input":
-        return "x"
+def _expression(node: Node, inputs: list[str]) -> str:
+    given = ", ".join(inputs)
     if node.op == "identity":
         return given
     if node.op == "add":
-        return " + ".join(node.inputs)
+        return " + ".join(inputs)
     if node.op == "concat":
         return f"torch.cat([{given}], dim=1)"
     if node.op == "global_avg_pool":

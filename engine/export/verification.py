@@ -73,7 +73,11 @@ def verify(archive: Path, validation: Split, logged: float, parameters: int) -> 
 def _ask(unpacked: Path, data: Path, device: str) -> dict[str, Any]:
     environment = {key: os.environ[key] for key in INHERITED if key in os.environ} | {"OMP_NUM_THREADS": "1"}
     command = [sys.executable, "-I", "-B", "-c", CHECK, str(unpacked), str(data), device]
-    ran = subprocess.run(command, cwd=unpacked, env=environment, capture_output=True, text=True, timeout=SECONDS)
+    try:
+        ran = subprocess.run(command, cwd=unpacked, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                             timeout=SECONDS)
+    except subprocess.TimeoutExpired:
+        raise Damaged(f"the packed network did not answer within {SECONDS} s") from None
     if ran.returncode:
         raise Damaged("the packed network does not run by itself: " + (ran.stderr.strip().splitlines() or ["no reason"])[-1][:500])
     found: dict[str, Any] = json.loads(ran.stdout.splitlines()[-1])

@@ -44,7 +44,7 @@ class Training:
 
     def __init__(self, model: nn.Module, splits: Splits, plan: Plan, device: str = "cpu") -> None:
         self.cuda = device.startswith("cuda")
-        layout = torch.channels_last if self.cuda else torch.contiguous_format
+        layout = torch.channels_last
         self.model = model.to(device, memory_format=layout)
         self.splits, self.plan, self.device, self.layout = splits, plan, device, layout
         self.optimizer = optimizer_of(self.model, plan)

@@ -1,1 +1,0 @@
-"""Workers: who does it. Slots, leases, warm children, and what puts things right after a fault."""
