@@ -57,7 +57,7 @@ def bundle(spec: Spec, work: Candidate, outcome: Outcome, folder: Path, out: Pat
     unproven = out.with_name(f"{out.name[:200]}.{os.getpid()}.tmp")
     try:
         _pack(files, unproven)
-        found = verify(unproven, data.validation, outcome.score if outcome.score is not None else float("nan"), cost.parameters)
+        found = verify(unproven, data.validation, float("nan") if outcome.score is None else outcome.score, cost.parameters)
         os.replace(unproven, out)
     finally:
         unproven.unlink(missing_ok=True)

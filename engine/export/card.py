@@ -73,16 +73,18 @@ What the network takes is (image / {white} - mean) / std by channel, with mean {
 def card(spec: Spec, work: Candidate, outcome: Outcome, data: Splits, cost: Cost, onnx: Onnx) -> str:
     """The text of card.md."""
     test = outcome.metrics.get("test")
+    tested = "not measured (only finals read the test images)" if test is None else f"{test:.4f}"
+    spend = ", ".join(f"{value:.4g} {unit}" for unit, value in outcome.spend.items())
     trial = f"{work.trial}, a final of trial {work.final_of}" if work.final_of is not None else str(work.trial)
     fidelity = {**spec.estimation.document(), **work.hyper, **work.fidelity}
     return TEXT.format(
         title=_cell(spec.name) or "A network from a search", score=outcome.score, kind=outcome.score_kind,
-        meaning=KINDS[outcome.score_kind], test="not measured (only finals read the test images)" if test is None else f"{test:.4f}",
+        meaning=KINDS[outcome.score_kind], test=tested,
         parameters=cost.parameters, flops=cost.flops, macs=cost.macs, dataset=_code(spec.dataset.document()),
         fingerprint=data.fingerprint, train=len(data.train), validation=len(data.validation), test_images=len(data.test),
         seed=spec.seed, shape="×".join(map(str, data.shape)), classes=_cell(", ".join(data.classes)), white=data.white,
         mean=_numbers(data.mean), std=_numbers(data.std), trial=trial, estimation=_code(fidelity),
-        spend=", ".join(f"{value:.4g} {unit}" for unit, value in outcome.spend.items()) or "unknown", artifact=outcome.artifact,
+        spend=spend or "unknown", artifact=outcome.artifact,
         space=_code(spec.document()["space"]), onnx=_onnx(onnx), versions=_versions())
 
 

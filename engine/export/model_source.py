@@ -31,7 +31,8 @@ def model_source(graph: Graph, shape: Shape, title: str) -> str:
         _check_name(node.name)
     steps = list(_steps(live))
     imports = ("import torch\n" if any("torch." in step for step in steps) else "") + "from torch import nn"
-    head = HEAD.format(title=_words(title), imports=imports, shape=", ".join(map(str, shape)), classes=shapes[graph.output][0])
+    head = HEAD.format(title=_words(title), imports=imports, shape=", ".join(map(str, shape)),
+                       classes=shapes[graph.output][0])
     return head + "\n".join([*_declarations(live, shapes), "", "    def forward(self, x):", *steps, ""])
 
 

@@ -43,12 +43,12 @@ torch.backends.cudnn.allow_tf32 = False
 
 import predict
 
-with contextlib.redirect_stdout(io.StringIO()) as said:
+with contextlib.redirect_stdout(io.StringIO()):
     predict.main([])
 network = predict.load(device)
 images, labels = predict.read(data / "images.npy"), np.load(data / "labels.npy", allow_pickle=False)
 chosen = predict.probabilities(network, images, device).argmax(1).numpy()
-print(json.dumps({"score": float((chosen == labels).sum()) / len(labels), "images": len(labels), "lines": said.getvalue().count("\\n"),
+print(json.dumps({"score": float((chosen == labels).sum()) / len(labels), "images": len(labels),
                   "parameters": sum(p.numel() for p in network.parameters())}))
 '''
 
@@ -74,11 +74,12 @@ def _ask(unpacked: Path, data: Path, device: str) -> dict[str, Any]:
     environment = {key: os.environ[key] for key in INHERITED if key in os.environ} | {"OMP_NUM_THREADS": "1"}
     command = [sys.executable, "-I", "-B", "-c", CHECK, str(unpacked), str(data), device]
     try:
-        ran = subprocess.run(command, cwd=unpacked, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True,
-                             timeout=SECONDS)
+        ran = subprocess.run(command, cwd=unpacked, env=environment, stdin=subprocess.DEVNULL, capture_output=True,
+                             text=True, timeout=SECONDS)
     except subprocess.TimeoutExpired:
         raise Damaged(f"the packed network did not answer within {SECONDS} s") from None
     if ran.returncode:
-        raise Damaged("the packed network does not run by itself: " + (ran.stderr.strip().splitlines() or ["no reason"])[-1][:500])
+        reason = (ran.stderr.strip().splitlines() or ["no reason"])[-1]
+        raise Damaged(f"the packed network does not run by itself: {reason[:500]}")
     found: dict[str, Any] = json.loads(ran.stdout.splitlines()[-1])
     return found

@@ -18,7 +18,8 @@ class Options:
     population: int = integer(20, low=2, high=10_000, paper=100, log=True, help="Architectures alive at once.")
     sample: int = integer(5, low=1, high=10_000, paper=25, log=True,
                           help="Drawn with replacement for each tournament; its best becomes the parent.")
-    identity: float = rate(0.05, paper=0.05, help="Children that are their parent, trained again: what filters lucky scores.")
+    identity: float = rate(0.05, paper=0.05,
+                           help="Children that are their parent, trained again: what filters lucky scores.")
     removal: str = choice("oldest", choices=("oldest", "worst_of_sample"), paper="oldest",
                           help="Who dies for a newborn: the oldest even if it is the best, or the worst of a second sample.")
 
