@@ -1,0 +1,1 @@
+"""What came out: one trained network, its drawing and its download."""

@@ -1,0 +1,51 @@
+"""Reading one trained network: its page, its drawing, its file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.http import Http404
+from django.utils.text import slugify
+
+from apps.searches.models import Download, Trial
+from apps.searches.selectors import leaderboard
+from engine import api
+
+
+def drawing(trial: Trial) -> dict[str, Any]:
+    """The cell, the macro strip and a description, or 404 where the trial has no architecture of its own."""
+    if "architecture" not in trial.work:
+        raise Http404("This trial trains shared weights; it has no architecture.")
+    document = trial.search.document
+    data = api.entry("datasets", document["dataset"]["name"]).facts
+    return api.draw(document["space"], trial.work["architecture"], data["shape"], data["classes"])
+
+
+def page(trial: Trial) -> dict[str, Any]:
+    """Everything the architecture page shows."""
+    metrics = (trial.outcome or {}).get("metrics") or {}
+    siblings = trial.search.trials.defer("outcome")
+    order = [other.number for other in leaderboard(trial.search) if other.status == Trial.Status.DONE]
+    scored = [value for value in metrics.get("curve") or []]
+    return {
+        "trial": trial, "search": trial.search, "metrics": metrics, "drawing": drawing(trial),
+        "genotype": trial.work["architecture"]["genotype"], "origin": trial.work.get("origin") or {},
+        "curve": list(enumerate(scored, 1)), "rank": order.index(trial.number) + 1 if trial.number in order else None,
+        "ranked": len(order), "children": [t for t in siblings if trial.number in t.parents],
+        "finals": [t for t in trial.search.trials.filter(final_of=trial.number)],
+        "same": [t for t in siblings if t.canonical_id and t.canonical_id == trial.canonical_id and t.number != trial.number],
+        "download": Download.objects.filter(trial=trial).first(),
+    }
+
+
+def file(download: Download) -> Path | None:
+    """The zip on disk; nothing outside the artifact store is ever served."""
+    store = Path(settings.ARTIFACTS).resolve()
+    path = (store / download.path).resolve()
+    return path if path.is_file() and path.is_relative_to(store) else None
+
+
+def file_name(trial: Trial) -> str:
+    return f"{slugify(trial.search.name)[:60] or 'network'}-trial-{trial.number}.zip"

@@ -1,0 +1,44 @@
+"""One architecture: what it is, where it comes from, how it scored, and its download."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.http import FileResponse, HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+
+from apps.architectures import selectors
+from apps.searches import selectors as searches
+from apps.searches import services
+from apps.searches.models import Download
+from apps.searches.states import TransitionError
+
+
+@require_safe
+def trial(request: HttpRequest, search_id: UUID, number: int) -> HttpResponse:
+    found = searches.visible_trial(request.user, search_id, number)
+    return render(request, "architectures/trial.html", selectors.page(found))
+
+
+@require_safe
+def drawing(request: HttpRequest, search_id: UUID, number: int) -> JsonResponse:
+    """What the diagram is drawn from. A trial's architecture never changes."""
+    found = searches.visible_trial(request.user, search_id, number)
+    return JsonResponse(selectors.drawing(found), headers={"Cache-Control": "private, max-age=3600"})
+
+
+@require_safe
+def download(request: HttpRequest, search_id: UUID, number: int) -> HttpResponse | FileResponse:
+    """The zip; while a worker makes and checks it, a page that asks again by itself."""
+    found = searches.visible_trial(request.user, search_id, number)
+    try:
+        made = services.request_download(found)
+    except TransitionError as error:
+        return render(request, "architectures/download.html", {"trial": found, "reason": str(error)}, status=409)
+    if made.state == Download.State.READY and (file := selectors.file(made)):
+        return FileResponse(file.open("rb"), as_attachment=True, filename=selectors.file_name(found))
+    if made.state == Download.State.WANTED:
+        return render(request, "architectures/download.html", {"trial": found}, status=202, headers={"Refresh": "2"})
+    reason = made.reason or "The file is no longer there."
+    return render(request, "architectures/download.html", {"trial": found, "reason": reason}, status=409)

@@ -1,0 +1,1 @@
+"""What may be searched and how: spaces, strategies and their pages."""
