@@ -1,0 +1,78 @@
+"""What the search page draws: the snapshot, the incumbent's drawing, addresses, and the leaderboard as rows."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable
+from typing import Any
+
+from django.urls import reverse
+
+from apps.searches import selectors
+from apps.searches.models import Download, Search, Trial
+from engine import api
+
+COLUMNS = ("rank", "trial", "status", "score", "score_kind", "parameters", "flops", "epochs", "seconds", "encoding_id",
+           "canonical_id", "final_of", "parents")
+
+
+def addresses(search: Search) -> dict[str, str]:
+    """Where the page's script finds things; {n} stands for a trial's number."""
+    base = search.get_absolute_url()
+    return {"events": f"{base}events", "socket": f"/ws{base}", "leaderboard_csv": reverse("searches:leaderboard_csv", args=[search.id]),
+            "trial": f"{base}trials/{{n}}/", "drawing": f"{base}trials/{{n}}/drawing.json", "download": f"{base}trials/{{n}}/download.zip"}
+
+
+def page(search: Search) -> dict[str, Any]:
+    """The state that the page's script starts from; events newer than its `seq` follow over the socket."""
+    data = selectors.snapshot(search)
+    downloads = dict(Download.objects.filter(trial__search=search).values_list("trial__number", "state"))
+    for trial in data["trials"]:
+        trial["download"] = downloads.get(trial["number"])
+    return {**data, "incumbent": _incumbent(search), "urls": addresses(search)}
+
+
+def _incumbent(search: Search) -> dict[str, Any] | None:
+    best = selectors.incumbent(search)
+    if best is None or "architecture" not in best.work:
+        return None
+    facts = api.entry("datasets", search.document["dataset"]["name"]).facts
+    drawn = api.draw(search.document["space"], best.work["architecture"], facts["shape"], facts["classes"])
+    return {"trial": best.number, "drawing": drawn}
+
+
+def figures(search: Search, trials: Iterable[Trial]) -> dict[str, Any]:
+    """The row under the title, as the script would count it."""
+    trials = list(trials)
+    own = [t for t in trials if t.final_of is None and t.status in ("done", "failed", "pruned")]
+    scored = [t for t in own if t.status == "done" and t.score is not None]
+    spent = sum(t.seconds or 0.0 for t in trials)
+    limit = search.document["budget"].get("trials")
+    return {"best": min(scored, key=lambda t: (-(t.score or 0.0), t.number), default=None), "done": len(own), "limit": limit,
+            "distinct": len({t.canonical_id or t.encoding_id for t in own}), "failed": sum(t.status == "failed" for t in own),
+            "spent": spent, "rate": round(len(own) * 3600 / spent) if spent else None,
+            "share": 100 if search.state == "finished" else min(100, 100 * len(own) // limit) if limit else 0}
+
+
+def rows(search: Search) -> list[dict[str, Any]]:
+    """The leaderboard as data."""
+    table = []
+    for rank, trial in enumerate(selectors.leaderboard(search), 1):
+        values = {name: getattr(trial, name) for name in COLUMNS if hasattr(trial, name)}
+        table.append({**values, "rank": rank if trial.status == "done" else None, "trial": trial.number})
+    return table
+
+
+def leaderboard_csv(search: Search) -> str:
+    out = io.StringIO()
+    writer = csv.writer(out)
+    writer.writerow(COLUMNS)
+    for row in rows(search):
+        writer.writerow([guarded(" ".join(map(str, row[name])) if name == "parents" else row[name]) for name in COLUMNS])
+    return out.getvalue()
+
+
+def guarded(value: Any) -> Any:
+    """Text that a spreadsheet would take for a formula gets a quote in front."""
+    return f"'{value}" if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")) else value

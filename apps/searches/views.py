@@ -1,0 +1,138 @@
+"""Home, the list, the form, the search page and what a person can do to a search."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from apps.searches import charts, listings, selectors, services
+from apps.searches.forms import NewSearch, Pasted, meant
+from apps.searches.models import Search
+from apps.searches.states import TransitionError, Wish
+from apps.spaces.selectors import facts
+from engine import api
+
+
+@never_cache
+@require_safe
+def home(request: HttpRequest) -> HttpResponse:
+    return render(request, "home.html", listings.home(request.user))
+
+
+@never_cache
+@require_safe
+def listing(request: HttpRequest) -> HttpResponse:
+    return render(request, "searches/list.html", listings.page(request.user, request.GET))
+
+
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+def new(request: HttpRequest) -> HttpResponse:
+    """The form. A button named `fill` puts a preset in; `document` is a whole document instead of the fields."""
+    pasted = Pasted(request.POST.get("document", ""))
+    form = NewSearch(dict(request.POST.lists())) if request.method == "POST" else NewSearch.blank(request.GET.dict())
+    if "fill" in request.POST:
+        form = form.filled(request.POST["fill"])
+    elif "document" in request.POST and pasted.valid():
+        return redirect(services.create(request.user, pasted.document, form.key))
+    elif request.method == "POST" and "document" not in request.POST and form.valid() and "check" not in request.POST:
+        return redirect(services.create(request.user, form.document(), form.key))
+    shown = {"form": form, "pasted": pasted, "facts": _facts(form), "compatible": api.compatible()}
+    return render(request, "searches/new.html", shown, status=422 if form.problems or pasted.problems else 200)
+
+
+def _facts(form: NewSearch) -> dict[str, Any] | None:
+    """The facts of the space as it stands, where it stands well."""
+    try:
+        return facts(form.document()["space"], form.chosen["dataset"])
+    except api.Invalid:
+        return None
+
+
+@never_cache
+@require_safe
+def detail(request: HttpRequest, search_id: UUID) -> HttpResponse:
+    """The whole page from the database; the script goes on from its `seq`."""
+    search = selectors.visible_search(request.user, search_id)
+    data = charts.page(search)
+    trials = list(search.trials.all())
+    shown = {"search": search, "data": data, "figures": charts.figures(search, trials), "rows": selectors.leaderboard(search, 50),
+             "finals": [trial for trial in trials if trial.final_of is not None], "total": len(trials)}
+    return render(request, "searches/detail.html", shown)
+
+
+def _act(request: HttpRequest, search_id: UUID, action: Callable[[Search], object]) -> HttpResponse:
+    """Do it and go back to the page; what the search cannot grant is answered with the reason."""
+    search = selectors.visible_search(request.user, search_id)
+    try:
+        action(search)
+    except (TransitionError, api.Invalid) as error:
+        return render(request, "searches/refused.html", {"search": search, "reason": str(error)}, status=409)
+    return redirect(search)
+
+
+@require_POST
+def pause(request: HttpRequest, search_id: UUID) -> HttpResponse:
+    return _act(request, search_id, lambda search: services.wish(search, Wish.PAUSE, request.user))
+
+
+@require_POST
+def resume(request: HttpRequest, search_id: UUID) -> HttpResponse:
+    return _act(request, search_id, lambda search: services.wish(search, Wish.RUN, request.user))
+
+
+@require_POST
+def stop(request: HttpRequest, search_id: UUID) -> HttpResponse:
+    return _act(request, search_id, lambda search: services.wish(search, Wish.STOP, request.user))
+
+
+@require_POST
+def archive(request: HttpRequest, search_id: UUID) -> HttpResponse:
+    return _act(request, search_id, lambda search: services.archive(search, request.user))
+
+
+@require_POST
+def extend(request: HttpRequest, search_id: UUID) -> HttpResponse:
+    wanted = meant({"type": "integer", "bounds": []}, request.POST.getlist("trials"))
+    if not isinstance(wanted, int) or not 1 <= wanted <= 1_000_000:
+        search = selectors.visible_search(request.user, search_id)
+        reason = "Say how many more trials: a whole number from 1 to 1,000,000."
+        return render(request, "searches/refused.html", {"search": search, "reason": reason}, status=422)
+    return _act(request, search_id, lambda search: services.extend(search, wanted, request.user))
+
+
+@require_POST
+def clone(request: HttpRequest, search_id: UUID) -> HttpResponse:
+    copy = services.clone(selectors.visible_search(request.user, search_id), request.user)
+    messages.success(request, "This is the copy; it has started.")
+    return redirect(copy)
+
+
+@require_POST
+def delete(request: HttpRequest, search_id: UUID) -> HttpResponse:
+    search = selectors.visible_search(request.user, search_id)
+    try:
+        services.delete(search, request.user)
+    except TransitionError as error:
+        return render(request, "searches/refused.html", {"search": search, "reason": str(error)}, status=409)
+    messages.success(request, f"“{search.name}” is deleted.")
+    return redirect("searches:list")
+
+
+@require_safe
+def leaderboard_csv(request: HttpRequest, search_id: UUID) -> HttpResponse:
+    search = selectors.visible_search(request.user, search_id)
+    named = {"Content-Disposition": f'attachment; filename="leaderboard-{search.id}.csv"'}
+    return HttpResponse(charts.leaderboard_csv(search), content_type="text/csv; charset=utf-8", headers=named)
+
+
+@require_safe
+def leaderboard_json(request: HttpRequest, search_id: UUID) -> JsonResponse:
+    return JsonResponse({"rows": charts.rows(selectors.visible_search(request.user, search_id))})
