@@ -93,7 +93,7 @@ class Training:
         images = self.splits.train.images[chosen]
         if self.plan.augment:
             images = self.plan.augment(images, chosen, epoch)
-        return self.splits.normalise(images).contiguous(memory_format=self.layout), self.splits.train.labels[chosen]
+        return self.splits.normalise(images).contiguous(memory_format=torch.channels_last), self.splits.train.labels[chosen]
 
     def _learn(self, images: Tensor, labels: Tensor) -> float:
         rate = learning_rate(self.step, self.steps, round(self.plan.warmup * self.steps_per_epoch), self.plan.lr)
