@@ -19,7 +19,8 @@ NAMES = """
 """
 
 
-@dataset(title="CIFAR-100", kind="images", shape=(3, 32, 32), classes=100, source="Krizhevsky, technical report, Toronto 2009",
+@dataset(title="CIFAR-100", kind="images", shape=(3, 32, 32), classes=100,
+         source="Krizhevsky, technical report, Toronto 2009",
          summary="60,000 colour photographs of 32×32 pixels in a hundred classes, 10,000 of them for the test.")
 @dataclass(frozen=True)
 class Cifar100(CifarImages):

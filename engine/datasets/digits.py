@@ -17,7 +17,8 @@ TEST = 0.2
 BRIGHTEST = 16
 
 
-@dataset(title="Digits", kind="images", shape=(1, 8, 8), classes=10, source="UCI Optical Recognition of Handwritten Digits",
+@dataset(title="Digits", kind="images", shape=(1, 8, 8), classes=10,
+         source="UCI Optical Recognition of Handwritten Digits",
          summary="1,797 handwritten digits of 8×8 pixels. Small enough to search on a laptop; needs no download.")
 @dataclass(frozen=True)
 class Digits:

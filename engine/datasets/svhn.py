@@ -14,7 +14,8 @@ from engine.datasets.torchvision_source import ReadByTorchvision, torchvision_cl
 from engine.registry import dataset
 
 
-@dataset(title="SVHN", kind="images", shape=(3, 32, 32), classes=10, source="Netzer et al., NIPS workshop 2011",
+@dataset(title="SVHN", kind="images", shape=(3, 32, 32), classes=10,
+         source="Netzer et al., NIPS workshop 2011",
          summary="99,289 colour photographs of house-number digits of 32×32 pixels, 26,032 of them for the test.")
 @dataclass(frozen=True)
 class Svhn(ReadByTorchvision):

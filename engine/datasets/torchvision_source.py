@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+import shutil
+import tempfile
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -71,7 +74,7 @@ class IdxImages(Held):
 
 
 @dataclass(frozen=True)
-class ReadByTorchvision(Held):
+class ReadByTorchvision(Held, ABC):
     """Files that torchvision itself checks and reads, once they are there."""
 
     KIND: ClassVar[str]
@@ -94,14 +97,17 @@ class ReadByTorchvision(Held):
     def _place(self, folder: Path | None) -> Path | None:
         return next((root for root in places(folder, "") if self._complete(root)), None)
 
+    @abstractmethod
     def _complete(self, root: Path) -> bool:
-        raise NotImplementedError
+        """Whether every file is there."""
 
+    @abstractmethod
     def _download(self, folder: Path, progress: Progress) -> None:
-        raise NotImplementedError
+        """Put every file in its place. Raises Unavailable."""
 
+    @abstractmethod
     def _read(self, root: Path, train: bool) -> tuple[Images, Labels]:
-        raise NotImplementedError
+        """The training or the test images."""
 
 
 @dataclass(frozen=True)
@@ -120,7 +126,13 @@ class CifarImages(ReadByTorchvision):
         source = torchvision_class(self.KIND)
         hint = f"Unpack it in {folder} (or NASWEB_DATA), or connect to the network."
         archive = fetch([source.url], folder / source.filename, source.tgz_md5, progress, hint)
-        extract_archive(str(archive), str(folder))
+        unpacked = Path(tempfile.mkdtemp(prefix=".unpacking-", dir=folder))
+        try:
+            extract_archive(str(archive), str(unpacked))
+            shutil.rmtree(folder / self.FOLDER, ignore_errors=True)
+            os.replace(unpacked / self.FOLDER, folder / self.FOLDER)       # all of it or nothing
+        finally:
+            shutil.rmtree(unpacked, ignore_errors=True)
         archive.unlink()
 
     def _read(self, root: Path, train: bool) -> tuple[Images, Labels]:
@@ -136,7 +148,8 @@ def _grey(images: Any) -> Images:
     return grey
 
 
-def torchvision_class(kind: str) -> Callable[..., Any] | Any:
+def torchvision_class(kind: str) -> Any:
+    """The class of this name in torchvision."""
     from torchvision import datasets
 
     return getattr(datasets, kind)

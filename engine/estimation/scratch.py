@@ -29,7 +29,8 @@ class Options:
     epochs: int = integer(5, low=1, high=10_000, paper=200, help="Times that a candidate sees the training images.")
     batch_size: int = integer(64, low=2, high=8192, paper=256, help="Images in one step.")
     optimizer: str = choice("sgd", choices=("sgd", "adamw"), paper="sgd", help="How steps follow from gradients.")
-    lr: float = real(0.1, low=1e-6, high=10.0, paper=0.1, log=True, help="Learning rate at its peak; a cosine takes it to zero.")
+    lr: float = real(0.1, low=1e-6, high=10.0, paper=0.1, log=True,
+                    help="Learning rate at its peak; a cosine takes it to zero.")
     momentum: float = real(0.9, low=0.0, high=0.999, paper=0.9, help="Momentum of sgd.")
     nesterov: bool = flag(True, paper=True, help="Nesterov's form of momentum.")
     weight_decay: float = real(5e-4, low=0.0, high=1.0, paper=5e-4, help="How strongly weights are pulled to zero.")
@@ -39,7 +40,7 @@ class Options:
                           help="Random changes of training images. Flip only what may be seen from both sides.")
     clip: float | None = real(None, low=1e-6, high=1000.0, optional=True, help="Largest gradient norm; empty: any.")
     early_stop: str = choice("none", choices=("none", "median"), paper="none",
-                             help="median: give up on candidates that are worse than half of the earlier ones after as many epochs.")
+                             help="median: give up on candidates worse than half of the earlier ones at that epoch.")
     checkpoint_seconds: float = real(30.0, low=0.0, high=3600.0,
                                      help="Longest time between checkpoints; one is also written after each epoch.")
 
@@ -74,7 +75,7 @@ class Scratch:
             return failed("non_finite", error)
         except (torch.OutOfMemoryError, MemoryError) as error:
             return failed("oom", error)
-        except Exception as error:              # whatever a candidate does wrong is its outcome, not the search's end
+        except Exception as error:  # noqa: BLE001 - what goes wrong in a training is its outcome, not the search's end
             return failed("oom" if "can't allocate memory" in str(error) else "error", error)
 
 

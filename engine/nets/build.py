@@ -23,16 +23,14 @@ class Network(nn.Module):
     def __init__(self, graph: Graph, shape: Shape) -> None:
         super().__init__()
         shapes = {row.name: row.shape for row in measure(graph, shape).rows}
-        self.steps: list[tuple[str, tuple[str, ...]]] = []
+        self.nodes = graph.live().nodes
         self.output = graph.output
-        for node in graph.live():
+        for node in self.nodes:
             given = shapes[node.inputs[0]] if node.inputs else shape
             self.add_module(node.name, LAYERS[node.op](node, given))
-            self.steps.append((node.name, node.inputs))
 
     def forward(self, x: Tensor) -> Tensor:
         values: dict[str, Tensor] = {}
-        layers = self._modules
-        for name, inputs in self.steps:
-            values[name] = layers[name](*[values[source] for source in inputs] if inputs else (x,))
+        for node, layer in zip(self.nodes, self.children(), strict=True):
+            values[node.name] = layer(*[values[source] for source in node.inputs] if node.inputs else (x,))
         return values[self.output]

@@ -48,7 +48,8 @@ def _crop(images: Tensor, down: int, across: int, first: Tensor, second: Tensor)
     rows = (first % (2 * down + 1))[:, None] + torch.arange(height, device=images.device)
     columns = (second % (2 * across + 1))[:, None] + torch.arange(width, device=images.device)
     batch = torch.arange(count, device=images.device)[:, None, None]
-    return bordered[batch, :, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)
+    windows: Tensor = bordered[batch, :, rows[:, :, None], columns[:, None, :]]      # channels last
+    return windows.permute(0, 3, 1, 2)
 
 
 def _cutout(images: Tensor, high: int, wide: int, row: Tensor, column: Tensor) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -39,7 +40,7 @@ class Plan:
 
 
 class Training:
-    """A training in progress. `state_dict` holds all that is not a function of the plan, so that going on from it at any
+    """A training in progress. The caller's loop around `advance` is the place for hooks. `state_dict` holds all that is not a function of the plan, so that going on from it at any
     step gives the same bits as never having stopped."""
 
     def __init__(self, model: nn.Module, splits: Splits, plan: Plan, device: str = "cpu") -> None:
@@ -71,7 +72,7 @@ class Training:
         return self.step == self.steps
 
     def advance(self) -> bool:
-        """One step, and the validation if it was the last of an epoch: then True. Raises NonFinite at a loss that is none."""
+        """One step, and the validation if it ended an epoch: then True. Raises NonFinite at a loss that is none."""
         epoch, position = divmod(self.step, self.steps_per_epoch)
         self.model.train()
         torch.manual_seed(stream_seed(self.plan.seed, "step", self.step))           # dropout
@@ -102,10 +103,10 @@ class Training:
         with torch.autocast("cuda", self.half, enabled=self.cuda):
             loss = cross_entropy(self.model(images), labels, label_smoothing=self.plan.label_smoothing)
         value = loss.item()
-        if not value - value == 0.0:                        # NaN or infinite
+        if not math.isfinite(value):
             raise NonFinite(f"the loss became {value} at step {self.step} (epoch {self.epoch + 1})")
         self.optimizer.zero_grad(set_to_none=True)
-        self.scaler.scale(loss).backward()
+        self.scaler.scale(loss).backward()                  # type: ignore[no-untyped-call]
         if self.plan.clip is not None:
             self.scaler.unscale_(self.optimizer)
             nn.utils.clip_grad_norm_(self.model.parameters(), self.plan.clip)
@@ -114,8 +115,9 @@ class Training:
         return value
 
     def state_dict(self) -> dict[str, Any]:
-        return {"step": self.step, "loss_sum": self.loss_sum, "train_curve": list(self.train_curve), "curve": list(self.curve),
-                "model": self.model.state_dict(), "optimizer": self.optimizer.state_dict(), "scaler": self.scaler.state_dict()}
+        return {"step": self.step, "loss_sum": self.loss_sum, "train_curve": list(self.train_curve),
+                "curve": list(self.curve), "model": self.model.state_dict(), "optimizer": self.optimizer.state_dict(),
+                "scaler": self.scaler.state_dict()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self.model.load_state_dict(state["model"])
@@ -137,7 +139,7 @@ def accuracy(model: nn.Module, splits: Splits, part: Split) -> float:
     """The share of images whose class the network names, computed in full precision."""
     model.eval()
     right = 0
-    for images, labels in zip(part.images.split(EVALUATION_BATCH), part.labels.split(EVALUATION_BATCH), strict=True):
+    for images, labels in zip(torch.split(part.images, EVALUATION_BATCH), torch.split(part.labels, EVALUATION_BATCH), strict=True):
         right += int((model(splits.normalise(images)).argmax(1) == labels).sum())
     return right / len(part)
 
