@@ -1,0 +1,209 @@
+"""What every strategy has to do, in every space that it is compatible with. Outcomes are made up, nothing is trained."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from engine import options
+from engine.events import Event
+from engine.registry import discover
+from engine.search import Search
+from engine.spec import Spec, incompatible, parse
+from engine.work import Candidate, Outcome, Work, work_from
+
+TRIALS = 25
+PAIRS = [(strategy, space) for strategy in discover("strategies") for space in discover("spaces")
+         if not incompatible(strategy, space)]
+ALL = pytest.mark.parametrize(("strategy", "space"), PAIRS)
+# Spaces with few architectures, by kind: what a strategy asks for when there is nothing new.
+SMALL: dict[str, list[dict[str, Any]]] = {
+    "nas_bench_201": [{"ops": ["none"]}, {"ops": ["none", "skip_connect"], "channels": 1, "layers": 1}],
+    "chain": [{"min_layers": 1, "max_layers": 1, "types": ["conv"], "kernels": [3], "channels": [4], "strides": [1],
+               "hidden": [0]},
+              {"min_layers": 1, "max_layers": 3, "types": ["conv", "max_pool"], "kernels": [3], "channels": [4],
+               "strides": [1], "pool_kernels": [3], "pool_strides": [1], "hidden": [0]}],
+}
+Verdict = Callable[[Work], Outcome]
+
+
+def spec_of(strategy: str, space: str, *, seed: int = 0, chosen: dict[str, Any] | None = None,
+            points: dict[str, Any] | None = None, slots: int = 1, **budget: Any) -> Spec:
+    return parse({"space": {"kind": space, **(points or {"preset": "cpu"})}, "dataset": {"name": "digits"}, "seed": seed,
+                  "strategy": {"name": strategy, **({"preset": "cpu"} if chosen is None else chosen)},
+                  "budget": budget or {"trials": TRIALS}, "execution": {"slots": slots}})
+
+
+def scored(work: Work) -> Outcome:
+    """A fixed function of the architecture."""
+    assert isinstance(work, Candidate)
+    return Outcome("done", int(work.architecture.encoding_id, 16) % 9973 / 9973, spend={"epochs": 1.0, "seconds": 1.0})
+
+
+def failed(work: Work) -> Outcome:
+    return Outcome("failed", metrics={"error": "made up"})
+
+
+def mixed(work: Work) -> Outcome:
+    """Failures of every kind among the successes."""
+    verdicts = (scored(work), failed(work), Outcome("done", float("nan")), Outcome("pruned", 0.9), Outcome("done"))
+    return verdicts[work.trial % 5]
+
+
+def drive(search: Search, verdict: Verdict = scored, steps: int = 5_000) -> list[Event]:
+    """To the end; more than `steps` steps are a hang."""
+    said: list[Event] = []
+    for _ in range(steps):
+        search.ready()
+        said += search.drain()
+        work = next((w for w in search.items if w.trial not in search.outcomes), None)
+        if work is None:
+            assert search.finished
+            return said
+        search.report(work, verdict(work))
+    raise AssertionError(f"no end after {steps} steps")
+
+
+def documents(search: Search) -> list[dict[str, Any]]:
+    return [work.document() for work in search.items]
+
+
+def own(search: Search) -> list[Candidate]:
+    """What the strategy itself asked for."""
+    return [w for w in search.items if isinstance(w, Candidate) and w.final_of is None]
+
+
+def test_there_are_strategies_to_test() -> None:
+    assert {"random_search", "aging_evolution"} <= {strategy for strategy, _ in PAIRS}
+
+
+@ALL
+@pytest.mark.parametrize("verdict", [scored, mixed, failed])
+def test_proposals_lie_in_the_space_and_are_data(strategy: str, space: str, verdict: Verdict) -> None:
+    search = Search(spec_of(strategy, space))
+    drive(search, verdict)
+    assert len(own(search)) == TRIALS
+    for work in search.items:
+        assert isinstance(work, Candidate) and search.spec.space.contains(work.architecture)
+        assert search.spec.space.parse(work.architecture.genotype) == work.architecture
+        assert work_from(json.loads(json.dumps(work.document(), allow_nan=False))) == work
+
+
+@ALL
+def test_parents_are_earlier_trials(strategy: str, space: str) -> None:
+    search = Search(spec_of(strategy, space, slots=3))
+    drive(search, mixed)
+    assert all(parent < work.trial for work in own(search) for parent in work.parents)
+
+
+@ALL
+@pytest.mark.parametrize("budget", [{"trials": 7}, {"trials": None, "epochs": 7}, {"trials": None, "seconds": 7.0}])
+def test_it_ends_within_budget(strategy: str, space: str, budget: dict[str, Any]) -> None:
+    search = Search(spec_of(strategy, space, **budget))
+    drive(search)
+    assert len(own(search)) == 7
+
+
+@ALL
+@pytest.mark.parametrize("few", [0, 1])
+@pytest.mark.parametrize("verdict", [scored, mixed, failed])
+def test_an_exhausted_space_is_no_hang(strategy: str, space: str, few: int, verdict: Verdict) -> None:
+    spec = spec_of(strategy, space, points=SMALL[space][few], trials=150, slots=2)
+    search = Search(spec)
+    drive(search, verdict)
+    assert spec.space.size() < 150 and 1 <= len(own(search)) <= 150
+
+
+@ALL
+@pytest.mark.parametrize("slots", [1, 2, 7])
+def test_no_more_is_asked_than_there_are_slots(strategy: str, space: str, slots: int) -> None:
+    spec = spec_of(strategy, space)
+    fresh = discover("strategies")[strategy].factory(spec.space, spec.strategy.options, 0)
+    assert 1 <= len(fresh.ask(slots)) <= slots
+
+
+@ALL
+def test_the_strategy_alone_cannot_tell_one_ask_from_many(strategy: str, space: str) -> None:
+    """Without an outcome between them, n asks for one equal one ask for n."""
+    spec, make = spec_of(strategy, space), discover("strategies")[strategy].factory
+    together, apart = (make(spec.space, spec.strategy.options, 3) for _ in range(2))
+    assert together.ask(6) == [work for _ in range(6) for work in apart.ask(1)]
+
+
+@ALL
+def test_state_is_json_and_no_history(strategy: str, space: str) -> None:
+    sizes = []
+    for trials in (40, 240):
+        search = Search(spec_of(strategy, space, trials=trials))
+        drive(search)
+        sizes.append(len(json.dumps(search.strategy.state_dict(), allow_nan=False)))
+    assert sizes[1] <= sizes[0] + 20
+
+
+@ALL
+@pytest.mark.parametrize("slots", [1, 3])
+@pytest.mark.parametrize("verdict", [scored, mixed])
+def test_resumed_at_every_cut_it_equals_the_unbroken_search(strategy: str, space: str, slots: int, verdict: Verdict) -> None:
+    spec = spec_of(strategy, space, slots=slots)
+    unbroken, cut = Search(spec), Search(spec)
+    drive(unbroken, verdict)
+    while not cut.finished:
+        cut.ready()
+        rows = [(work_from(json.loads(json.dumps(w.document()))), cut.outcomes.get(w.trial)) for w in cut.items]
+        cut = Search.restore(spec, rows, json.loads(json.dumps(cut.state_dict())))
+        work = next((w for w in cut.items if w.trial not in cut.outcomes), None)
+        if work is not None:
+            cut.report(work, verdict(work))
+    assert documents(cut) == documents(unbroken)
+
+
+@ALL
+def test_the_seed_decides_and_nothing_else(strategy: str, space: str) -> None:
+    before = random.getstate()
+    searches = []
+    for seed, noise in ((5, 1), (5, 2), (6, 1)):
+        random.seed(noise)
+        search = Search(spec_of(strategy, space, seed=seed))
+        drive(search)
+        searches.append(documents(search))
+    random.setstate(before)
+    assert searches[0] == searches[1] != searches[2]
+
+
+@ALL
+def test_no_global_randomness_is_used(strategy: str, space: str) -> None:
+    before = random.getstate()
+    drive(Search(spec_of(strategy, space)))
+    assert random.getstate() == before
+
+
+@ALL
+def test_what_it_says_is_small_data(strategy: str, space: str) -> None:
+    search = Search(spec_of(strategy, space))
+    for event in drive(search, mixed):
+        assert len(json.dumps(event.document(), allow_nan=False)) < 4096
+
+
+def extremes(strategy: str) -> list[dict[str, Any]]:
+    """The defaults, each preset, the smallest numbers, and every choice."""
+    entry = discover("strategies")[strategy]
+    declared = options.options_of(entry.options)
+    found: list[dict[str, Any]] = [{}, *({"preset": preset} for preset in entry.presets)]
+    found.append({name: option.low for name, option in declared.items() if option.kind in ("integer", "real")})
+    for name, option in declared.items():
+        values = (False, True) if option.kind == "flag" else option.choices if option.kind == "choice" else ()
+        found += [{"preset": "cpu", name: value} for value in values]
+    return found
+
+
+@ALL
+def test_defaults_presets_smallest_options_and_every_choice_work(strategy: str, space: str) -> None:
+    assert {"paper", "cpu"} <= set(discover("strategies")[strategy].presets)
+    for chosen in extremes(strategy):
+        search = Search(spec_of(strategy, space, chosen=chosen))
+        drive(search, mixed)
+        assert len(own(search)) == TRIALS
