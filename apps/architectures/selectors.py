@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -28,14 +29,15 @@ def page(trial: Trial) -> dict[str, Any]:
     metrics = (trial.outcome or {}).get("metrics") or {}
     siblings = trial.search.trials.defer("outcome")
     order = [other.number for other in leaderboard(trial.search) if other.status == Trial.Status.DONE]
-    scored = [value for value in metrics.get("curve") or []]
+    twins = siblings.filter(canonical_id=trial.canonical_id).exclude(pk=trial.pk).exclude(canonical_id="")
     return {
         "trial": trial, "search": trial.search, "metrics": metrics, "drawing": drawing(trial),
-        "genotype": trial.work["architecture"]["genotype"], "origin": trial.work.get("origin") or {},
-        "curve": list(enumerate(scored, 1)), "rank": order.index(trial.number) + 1 if trial.number in order else None,
+        "genotype_text": json.dumps(trial.work["architecture"]["genotype"], indent=2), "origin": trial.work.get("origin") or {},
+        "curve": list(enumerate(metrics.get("curve") or [], 1)),
+        "rank": order.index(trial.number) + 1 if trial.number in order else None,
         "ranked": len(order), "children": [t for t in siblings if trial.number in t.parents],
-        "finals": [t for t in trial.search.trials.filter(final_of=trial.number)],
-        "same": [t for t in siblings if t.canonical_id and t.canonical_id == trial.canonical_id and t.number != trial.number],
+        "finals": list(siblings.filter(final_of=trial.number)),
+        "same": list(twins),
         "download": Download.objects.filter(trial=trial).first(),
     }
 

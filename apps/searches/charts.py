@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 from collections.abc import Iterable
 from typing import Any
 
@@ -13,6 +14,7 @@ from apps.searches import selectors
 from apps.searches.models import Download, Search, Trial
 from engine import api
 
+SHOWN = 50                                              # rows that the page brings along
 COLUMNS = ("rank", "trial", "status", "score", "score_kind", "parameters", "flops", "epochs", "seconds", "encoding_id",
            "canonical_id", "final_of", "parents")
 
@@ -20,11 +22,20 @@ COLUMNS = ("rank", "trial", "status", "score", "score_kind", "parameters", "flop
 def addresses(search: Search) -> dict[str, str]:
     """Where the page's script finds things; {n} stands for a trial's number."""
     base = search.get_absolute_url()
-    return {"events": f"{base}events", "socket": f"/ws{base}", "leaderboard_csv": reverse("searches:leaderboard_csv", args=[search.id]),
-            "trial": f"{base}trials/{{n}}/", "drawing": f"{base}trials/{{n}}/drawing.json", "download": f"{base}trials/{{n}}/download.zip"}
+    one = f"{base}trials/{{n}}/"
+    return {"events": f"{base}events", "socket": f"/ws{base}", "trial": one, "drawing": f"{one}drawing.json",
+            "download": f"{one}download.zip", "leaderboard_csv": reverse("searches:leaderboard_csv", args=[search.id])}
 
 
 def page(search: Search) -> dict[str, Any]:
+    """Everything the search page shows."""
+    data = state(search)
+    trials = list(search.trials.all())
+    return {"search": search, "data": data, "figures": figures(search, trials), "document": json.dumps(search.document, indent=2),
+            "rows": selectors.leaderboard(search, SHOWN), "finals": [trial for trial in trials if trial.final_of is not None]}
+
+
+def state(search: Search) -> dict[str, Any]:
     """The state that the page's script starts from; events newer than its `seq` follow over the socket."""
     data = selectors.snapshot(search)
     downloads = dict(Download.objects.filter(trial__search=search).values_list("trial__number", "state"))
@@ -49,8 +60,10 @@ def figures(search: Search, trials: Iterable[Trial]) -> dict[str, Any]:
     scored = [t for t in own if t.status == "done" and t.score is not None]
     spent = sum(t.seconds or 0.0 for t in trials)
     limit = search.document["budget"].get("trials")
-    return {"best": min(scored, key=lambda t: (-(t.score or 0.0), t.number), default=None), "done": len(own), "limit": limit,
-            "distinct": len({t.canonical_id or t.encoding_id for t in own}), "failed": sum(t.status == "failed" for t in own),
+    best = min(scored, key=lambda t: (-(t.score or 0.0), t.number), default=None)
+    distinct = {t.canonical_id or t.encoding_id for t in own}
+    return {"best": best, "done": len(own), "limit": limit, "distinct": len(distinct),
+            "failed": sum(t.status == "failed" for t in own),
             "spent": spent, "rate": round(len(own) * 3600 / spent) if spent else None,
             "share": 100 if search.state == "finished" else min(100, 100 * len(own) // limit) if limit else 0}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import uuid
 from collections.abc import Iterator, Mapping
@@ -17,8 +18,8 @@ TAGS = {"dataset": "name", "space": "kind", "strategy": "name", "estimation": "n
 FIRST = {"dataset": "digits", "space": "chain", "strategy": "random_search", "estimation": "scratch"}
 HEADS = {"name": {"name": "name", "type": "text", "default": "", "allowed": "up to 200 characters", "optional": True,
                   "help": "What the list of searches calls it. Empty: untitled.", "paper_value": None, "bounds": []},
-         "seed": {"name": "seed", "type": "integer", "default": 0, "allowed": "a whole number from 0 to 2^53", "bounds": [0, 2**53],
-                  "help": "Same seed, same search.", "paper_value": None, "optional": False}}
+         "seed": {"name": "seed", "type": "integer", "default": 0, "allowed": "a whole number from 0 to 2^53",
+                  "help": "Same seed, same search.", "paper_value": None, "bounds": [0, 2**53], "optional": False}}
 
 Given = Mapping[str, list[str]]
 
@@ -27,7 +28,9 @@ def said(value: Any) -> list[str]:
     """A value as the texts that a form holds for it."""
     if isinstance(value, (list, tuple)):
         return ["", *map(str, value)]
-    return [{None: "", True: "true", False: "false"}.get(value, str(value)) if value is None or isinstance(value, bool) else str(value)]
+    if isinstance(value, bool):
+        return ["true" if value else "false"]
+    return ["" if value is None else str(value)]
 
 
 def meant(row: Mapping[str, Any], texts: list[str]) -> Any:
@@ -75,8 +78,8 @@ class Field:
     @property
     def typed(self) -> str:
         """How the page's script turns its texts into JSON."""
-        numbers = self.row["type"] in ("choice", "subset") and all(isinstance(each, (int, float)) for each in self.row["bounds"])
-        return "numbers" if numbers else "words"
+        chosen = self.row["type"] in ("choice", "subset")
+        return "numbers" if chosen and all(isinstance(each, (int, float)) for each in self.row["bounds"]) else "words"
 
 
 @dataclass
@@ -103,9 +106,9 @@ class NewSearch:
         self.checked: dict[str, Any] | None = None
         self.key = self._key()
         self.chosen = {group: self._one(group, default) for group, default in FIRST.items()}
-        listed = {"dataset": api.datasets(), "space": api.spaces(), "strategy": api.strategies(), "estimation": api.estimations()}
-        self.groups = {group: [self._kind(group, entry) for entry in entries] for group, entries in listed.items()}
-        self.parts = {part: [self._field(f"{part}.{row['name']}", row) for row in rows] for part, rows in api.parts().items()}
+        listed = {"dataset": api.datasets, "space": api.spaces, "strategy": api.strategies, "estimation": api.estimations}
+        self.groups = {group: [self._kind(group, entry) for entry in entries()] for group, entries in listed.items()}
+        self.parts = {part: self._fields(part, rows) for part, rows in api.parts().items()}
         self.heads = {name: self._field(name, row) for name, row in HEADS.items()}
         self._mark_unfit()
 
@@ -118,10 +121,8 @@ class NewSearch:
     def filled(self, *wanted: str) -> NewSearch:
         """The same form with presets put in, each named group.kind.preset."""
         given = dict(self.given)
-        for kind in self.kinds():
-            for preset, values in kind.entry["presets"].items():
-                if f"{kind.group}.{kind.entry['name']}.{preset}" in wanted:
-                    given |= {one.name: said(values.get(one.row["name"], one.row["default"])) for one in kind.fields}
+        for name, texts in self.presets.items():
+            given |= texts if name in wanted else {}
         return NewSearch(given)
 
     def kinds(self) -> Iterator[Kind]:
@@ -144,6 +145,21 @@ class NewSearch:
         built |= {part: self._values(fields) for part, fields in self.parts.items()}
         return built | {"seed": meant(HEADS["seed"], self.heads["seed"].texts)}
 
+    @property
+    def preview(self) -> str:
+        """The document as a person reads it."""
+        return json.dumps(self.checked or self.document(), indent=2)
+
+    @property
+    def presets(self) -> dict[str, dict[str, list[str]]]:
+        """What each preset button puts into which field: the page's script does it without the server."""
+        return {f"{kind.group}.{kind.entry['name']}.{preset}": self._texts(kind, values)
+                for kind in self.kinds() for preset, values in kind.entry["presets"].items()}
+
+    @staticmethod
+    def _texts(kind: Kind, values: Mapping[str, Any]) -> dict[str, list[str]]:
+        return {one.name: said(values.get(one.row["name"], one.row["default"])) for one in kind.fields}
+
     def valid(self) -> bool:
         """Whether the engine accepts it; if not, every fault stands next to its field and in `problems`."""
         try:
@@ -155,8 +171,8 @@ class NewSearch:
 
     def _refuse(self, problem: api.Problem) -> None:
         found = self._at(problem.path)
-        what = f"{found.row['name'].replace('_', ' ').capitalize()} {problem.reason}" if found else f"{problem.path}: {problem.reason}"
-        sentence = f"{what}." if not problem.allowed else f"{what}; allowed: {problem.allowed}."
+        name = found.row["name"].replace("_", " ").capitalize() if found else problem.path
+        sentence = _sentence(name, problem)
         if found:
             found.errors.append(sentence)
         self.problems.append((found, sentence))
@@ -177,8 +193,11 @@ class NewSearch:
             kind.unfit = None if verdict is True else str(verdict)
 
     def _kind(self, group: str, entry: Mapping[str, Any]) -> Kind:
-        fields = [self._field(f"{group}.{entry['name']}.{row['name']}", row) for row in entry["options"]]
+        fields = self._fields(f"{group}.{entry['name']}", entry["options"])
         return Kind(group, entry, fields, entry["name"] == self.chosen[group])
+
+    def _fields(self, prefix: str, rows: list[dict[str, Any]]) -> list[Field]:
+        return [self._field(f"{prefix}.{row['name']}", row) for row in rows]
 
     def _field(self, name: str, row: Mapping[str, Any]) -> Field:
         return Field(name, row, list(self.given[name]) if name in self.given else said(row["default"]))
@@ -210,11 +229,10 @@ class Pasted:
         try:
             self.document = api.parse(api.parse_text(self.text)).document()
         except api.Invalid as error:
-            self.problems = [_sentence(problem) for problem in error.problems]
+            self.problems = [_sentence(problem.path or "The text", problem) for problem in error.problems]
         return self.document is not None
 
 
-def _sentence(problem: api.Problem) -> str:
-    allowed = f"; allowed: {problem.allowed}" if problem.allowed else ""
-    text = f"{problem.path or '/'} {problem.reason}{allowed}."
+def _sentence(name: str, problem: api.Problem) -> str:
+    text = f"{name} {problem.reason}" + (f"; allowed: {problem.allowed}." if problem.allowed else ".")
     return text.encode("utf-8", "replace").decode()        # a pasted key may hold half a surrogate pair

@@ -43,7 +43,7 @@ def new(request: HttpRequest) -> HttpResponse:
     elif "document" in request.POST and pasted.valid():
         return redirect(services.create(request.user, pasted.document, form.key))
     elif request.method == "POST" and "document" not in request.POST and form.valid() and "check" not in request.POST:
-        return redirect(services.create(request.user, form.document(), form.key))
+        return redirect(services.create(request.user, form.checked, form.key))
     shown = {"form": form, "pasted": pasted, "facts": _facts(form), "compatible": api.compatible()}
     return render(request, "searches/new.html", shown, status=422 if form.problems or pasted.problems else 200)
 
@@ -61,11 +61,7 @@ def _facts(form: NewSearch) -> dict[str, Any] | None:
 def detail(request: HttpRequest, search_id: UUID) -> HttpResponse:
     """The whole page from the database; the script goes on from its `seq`."""
     search = selectors.visible_search(request.user, search_id)
-    data = charts.page(search)
-    trials = list(search.trials.all())
-    shown = {"search": search, "data": data, "figures": charts.figures(search, trials), "rows": selectors.leaderboard(search, 50),
-             "finals": [trial for trial in trials if trial.final_of is not None], "total": len(trials)}
-    return render(request, "searches/detail.html", shown)
+    return render(request, "searches/detail.html", charts.page(search))
 
 
 def _act(request: HttpRequest, search_id: UUID, action: Callable[[Search], object]) -> HttpResponse:

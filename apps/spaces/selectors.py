@@ -40,10 +40,12 @@ def declared(kind: str, name: str) -> dict[str, Any]:
 def page(name: str) -> str:
     """The method's page as HTML; raw HTML in the source is shown, not obeyed."""
     path = PAGES / f"{name}.md"
-    return str(MarkdownIt("commonmark", {"html": False}).enable("table").render(path.read_text("utf-8"))) if path.is_file() else ""
+    if not path.is_file():
+        return ""
+    return str(MarkdownIt("commonmark", {"html": False}).enable("table").render(path.read_text("utf-8")))
 
 
 def fits(strategy: str) -> list[dict[str, Any]]:
     """Every space with True or the reason why the strategy cannot search it."""
-    table = api.compatible()[strategy]
-    return [{"space": space, "reason": None if table[space["name"]] is True else table[space["name"]]} for space in api.spaces()]
+    verdicts = api.compatible()[strategy]
+    return [{"space": space, "verdict": verdicts[space["name"]]} for space in api.spaces()]

@@ -43,7 +43,7 @@ def facts(request: HttpRequest) -> JsonResponse:
     """A space document in, its facts out. `?dataset=` gives the input, `?seed=` the sample."""
     seed = request.GET.get("seed", "0")
     if not re.fullmatch(r"[0-9]{1,15}", seed):
-        return JsonResponse({"error": {"path": "/seed", "reason": "is not a whole number from 0", "allowed": ""}}, status=400)
+        return JsonResponse({"error": {"path": "/seed", "reason": "is not a whole number from 0"}}, status=400)
     try:
         return JsonResponse(selectors.facts(api.parse_text(request.body), request.GET.get("dataset", "digits"), int(seed)))
     except api.Invalid as error:
