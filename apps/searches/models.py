@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 import uuid
+from pathlib import Path
+from typing import Any
 
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
+from django.urls import reverse
 
 from apps.searches.states import ENDED, Delivery, State, Status, Wish
+
+
+class Searches(models.QuerySet["Search"]):
+    def visible_to(self, user: Any) -> Searches:
+        """A person's own searches; a superuser sees everybody's."""
+        there = self.filter(deleted_at=None)
+        return there if user.is_superuser else there.filter(owner=user)
 
 
 class Search(models.Model):
@@ -25,7 +35,7 @@ class Search(models.Model):
     state_version = models.BigIntegerField(default=0)
     strategy_state = models.JSONField(null=True)
     advance_token = models.BigIntegerField(default=0)
-    thought_at = models.DateTimeField(null=True)        # when somebody last began to think for it
+    thinking_until = models.DateTimeField(null=True)    # somebody thinks for it, and says so until then
     spent_seconds = models.FloatField(default=0.0)      # training time of all ended trials
     idempotency_key = models.CharField(max_length=100, null=True, default=None)
     cloned_from = models.ForeignKey("self", on_delete=models.SET_NULL, null=True, related_name="clones")
@@ -33,6 +43,9 @@ class Search(models.Model):
     started_at = models.DateTimeField(null=True)
     finished_at = models.DateTimeField(null=True)
     archived_at = models.DateTimeField(null=True)
+    deleted_at = models.DateTimeField(null=True)        # gone for people; the rows follow when nothing runs any more
+
+    objects = Searches.as_manager()
 
     class Meta:
         verbose_name_plural = "searches"
@@ -48,13 +61,23 @@ class Search(models.Model):
     def __str__(self) -> str:
         return self.name or str(self.id)
 
+    def get_absolute_url(self) -> str:
+        return reverse("searches:detail", args=[self.id])
+
     @property
     def ended(self) -> bool:
         return self.state in ENDED
 
+    @property
+    def folder(self) -> Path:
+        """Everything that its trials leave behind."""
+        return Path(settings.ARTIFACTS) / str(self.id)
+
 
 class Trial(models.Model):
     """One piece of work of a search, its lease while somebody does it, and its outcome."""
+
+    Status = Status
 
     search = models.ForeignKey(Search, on_delete=models.CASCADE, related_name="trials")
     number = models.PositiveIntegerField()
@@ -97,6 +120,11 @@ class Trial(models.Model):
     def __str__(self) -> str:
         return f"trial {self.number}"
 
+    @property
+    def folder(self) -> Path:
+        """Checkpoints, weights and the download."""
+        return Path(settings.ARTIFACTS) / str(self.search_id) / str(self.number)
+
 
 class Event(models.Model):
     """The log of a search, gap-free by `seq`. Only the recorder writes it."""
@@ -116,14 +144,16 @@ class Event(models.Model):
 class Download(models.Model):
     """The zip of a trained trial: offered once it was reloaded in a clean process and gave the logged score."""
 
+    State = Delivery
+
     trial = models.OneToOneField(Trial, on_delete=models.CASCADE, related_name="download")
-    state = models.CharField(max_length=10, choices=Delivery.choices, default=Delivery.REQUESTED)
+    state = models.CharField(max_length=10, choices=Delivery.choices, default=Delivery.WANTED)
     reason = models.TextField(blank=True)
     path = models.CharField(max_length=500, blank=True)         # below settings.ARTIFACTS
     sha256 = models.CharField(max_length=64, blank=True)
     size = models.BigIntegerField(null=True)
     verified = models.JSONField(default=dict)
-    token = models.BigIntegerField(default=0)
+    token = models.BigIntegerField(default=0)                   # of whoever builds it, until `until`
     until = models.DateTimeField(null=True)
     requested_at = models.DateTimeField(auto_now_add=True)
 

@@ -38,30 +38,24 @@ class Status(TextChoices):
 class Delivery(TextChoices):
     """Of a download."""
 
-    REQUESTED = "requested"
-    BUILDING = "building"
+    WANTED = "wanted"
     READY = "ready"
     FAILED = "failed"
 
 
 class TransitionError(Exception):
-    """What was asked does not fit the state; answered with 409."""
-
-    def __init__(self, state: str, action: str) -> None:
-        super().__init__(f"a {state} search cannot {action}")
-        self.state, self.action = state, action
+    """What was asked does not fit the state; answered with 409. The text is for people."""
 
 
-ENDED = (State.STOPPED, State.FINISHED, State.FAILED)
-AT_REST = (*ENDED, State.PAUSED)                    # nothing of it runs
-ALIVE = (State.QUEUED, State.RUNNING)               # may propose trials
+ENDED = frozenset({State.STOPPED, State.FINISHED, State.FAILED})
+ACTIVE = frozenset({State.QUEUED, State.RUNNING})           # may propose and start trials
+DRAINING = frozenset({State.PAUSING, State.STOPPING})       # waits for running trials to come to a checkpoint
 
-# (state, action) -> next state. `settle`: the last running trial has come to its end.
-TABLE: dict[tuple[str, str], State] = {
+# (state, action) -> next state. `settle`: the last running trial has come to rest.
+TABLE: dict[tuple[State, str], State] = {
     (State.QUEUED, "start"): State.RUNNING,
     (State.QUEUED, "pause"): State.PAUSED,
     (State.QUEUED, "stop"): State.STOPPED,
-    (State.QUEUED, "finish"): State.FINISHED,
     (State.QUEUED, "fail"): State.FAILED,
     (State.RUNNING, "pause"): State.PAUSING,
     (State.RUNNING, "stop"): State.STOPPING,
@@ -73,13 +67,13 @@ TABLE: dict[tuple[str, str], State] = {
     (State.PAUSED, "resume"): State.QUEUED,
     (State.PAUSED, "stop"): State.STOPPED,
     (State.STOPPING, "settle"): State.STOPPED,
-    (State.FINISHED, "extend"): State.QUEUED,
 }
+WISHED = {Wish.RUN: "resume", Wish.PAUSE: "pause", Wish.STOP: "stop"}
 
 
 def after(state: str, action: str) -> State:
     """The state that follows. Raises TransitionError where the table has none."""
     try:
-        return TABLE[state, action]
+        return TABLE[State(state), action]
     except KeyError:
-        raise TransitionError(state, action) from None
+        raise TransitionError(f"A search that is {state} cannot {action}.") from None

@@ -1,0 +1,98 @@
+"""Reading: what a person may see of searches. Never writes."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Case, Count, F, IntegerField, Max, Q, QuerySet, Value, When
+from django.http import Http404
+
+from apps.searches.models import Event, Search, Trial
+from apps.searches.states import Status
+
+RANKED = (Status.DONE, Status.PRUNED, Status.FAILED)            # the order of the leaderboard
+KINDS = ("scratch", "inherited", "shared", "hypernetwork", "proxy", "tabular")
+OWN = Q(trials__status=Status.DONE, trials__final_of=None)
+ROW = ("number", "status", "score", "score_kind", "encoding_id", "canonical_id", "parameters", "flops", "epochs", "seconds",
+       "final_of", "parents")
+
+
+def visible_search(user: Any, search_id: UUID) -> Search:
+    """The search, or 404: the same answer for not there and not yours."""
+    search = Search.objects.visible_to(user).filter(pk=search_id).first()
+    if search is None:
+        raise Http404("There is no such search.")
+    return search
+
+
+def visible_trial(user: Any, search_id: UUID, number: int) -> Trial:
+    """The trial of a visible search, or 404."""
+    search = visible_search(user, search_id)
+    trial = search.trials.select_related("search").filter(number=number).first() if number < 2**31 else None
+    if trial is None:
+        raise Http404("There is no such trial.")
+    return trial
+
+
+def searches_of(user: Any, *, archived: bool = False) -> QuerySet[Search]:
+    """Newest first, each with how many of its own trials are done and their best score."""
+    found = Search.objects.visible_to(user).filter(archived_at__isnull=not archived)
+    return found.annotate(trials_done=Count("trials", filter=OWN), best_score=Max("trials__score", filter=OWN))
+
+
+def events_after(search: Search, seq: int, limit: int) -> list[dict[str, Any]]:
+    """The next events of the log, oldest first."""
+    rows = Event.objects.filter(search=search, seq__gt=seq).order_by("seq")[:limit]
+    return [{"seq": row.seq, "type": row.type, "trial": row.trial, "data": row.data, "at": row.at.isoformat()} for row in rows]
+
+
+def leaderboard(search: Search, limit: int | None = None, after: int = 0) -> list[Trial]:
+    """Trained networks best first, score kinds never mixed; pruned and failed ones after them. `after`: how many to skip."""
+    status = Case(*(When(status=name, then=Value(place)) for place, name in enumerate(RANKED)), output_field=IntegerField())
+    kind = Case(*(When(score_kind=name, then=Value(place)) for place, name in enumerate(KINDS)), default=Value(len(KINDS)),
+                output_field=IntegerField())
+    ranked = search.trials.filter(status__in=RANKED).defer("outcome", "work").order_by(
+        status, kind, F("score").desc(nulls_last=True), "number")
+    return list(ranked[after:None if limit is None else after + limit])
+
+
+def incumbent(search: Search) -> Trial | None:
+    """The best trained network so far, the earliest among equals."""
+    best = leaderboard(search, 1)
+    return search.trials.get(pk=best[0].pk) if best and best[0].status == Status.DONE else None
+
+
+def curves(search: Search) -> dict[int, list[float | None]]:
+    """Validation score per epoch of every trial, from the log (so that running ones are there too)."""
+    lines: dict[int, list[float | None]] = {}
+    rows = Event.objects.filter(search=search, type__in=("epoch", "trial_started")).order_by("seq")
+    for kind, number, data in rows.values_list("type", "trial", "data").iterator():
+        line = lines.setdefault(number, [])
+        place = int(data.get("epoch", 0 if kind == "trial_started" else len(line) + 1)) - (kind == "epoch")
+        del line[max(place, 0):]                    # after a resume an epoch may be told again
+        if kind == "epoch":
+            line.append(data.get("score"))
+    return {number: line for number, line in lines.items() if line}
+
+
+def snapshot(search: Search) -> dict[str, Any]:
+    """Everything the page draws, and the seq up to which it holds at least (newer rows are told again, harmlessly)."""
+    seq, state, reason = Search.objects.values_list("next_seq", "state", "reason").get(pk=search.pk)
+    best = incumbent(search)
+    return {"seq": seq - 1, "state": state, "reason": reason, "spec": search.document, "trials": rows(search),
+            "curves": curves(search), "incumbent": {"trial": best.number} if best else None}
+
+
+def rows(search: Search) -> list[dict[str, Any]]:
+    """Every trial in short, by number."""
+    more = {"origin": F("work__origin"), "error": F("outcome__metrics__error")}
+    return [{**row, "origin": row["origin"] or {}} for row in search.trials.order_by("number").values(*ROW, **more)]
+
+
+def waiting(search: Search) -> bool:
+    """Whether a step of the search has something to do: outcomes to hear, or nothing else under way."""
+    trials = search.trials
+    return trials.filter(outcome__isnull=False, told_at=None).exists() or not trials.filter(
+        status__in=(Status.PENDING, Status.RUNNING)).exists()
+
