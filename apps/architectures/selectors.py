@@ -32,7 +32,8 @@ def page(trial: Trial) -> dict[str, Any]:
     twins = siblings.filter(canonical_id=trial.canonical_id).exclude(pk=trial.pk).exclude(canonical_id="")
     return {
         "trial": trial, "search": trial.search, "metrics": metrics, "drawing": drawing(trial),
-        "genotype_text": json.dumps(trial.work["architecture"]["genotype"], indent=2), "origin": trial.work.get("origin") or {},
+        "genotype_text": json.dumps(trial.work["architecture"]["genotype"], indent=2),
+        "origin": trial.work.get("origin") or {},
         "curve": list(enumerate(metrics.get("curve") or [], 1)),
         "rank": order.index(trial.number) + 1 if trial.number in order else None,
         "ranked": len(order), "children": [t for t in siblings if trial.number in t.parents],

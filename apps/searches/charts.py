@@ -5,13 +5,13 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterable
 from typing import Any
 
+from django.db.models import F
 from django.urls import reverse
 
 from apps.searches import selectors
-from apps.searches.models import Download, Search, Trial
+from apps.searches.models import Download, Search
 from engine import api
 
 SHOWN = 50                                              # rows that the page brings along
@@ -30,9 +30,11 @@ def addresses(search: Search) -> dict[str, str]:
 def page(search: Search) -> dict[str, Any]:
     """Everything the search page shows."""
     data = state(search)
-    trials = list(search.trials.all())
-    return {"search": search, "data": data, "figures": figures(search, trials), "document": json.dumps(search.document, indent=2),
-            "rows": selectors.leaderboard(search, SHOWN), "finals": [trial for trial in trials if trial.final_of is not None]}
+    known = {trial["number"]: trial for trial in data["trials"]}
+    finals = search.trials.exclude(final_of=None).annotate(test=F("outcome__metrics__test")).defer("outcome", "work")
+    return {"search": search, "data": data, "figures": figures(search, data["trials"]), "finals": finals,
+            "rows": [known[trial.number] for trial in selectors.leaderboard(search, SHOWN) if trial.number in known],
+            "document": json.dumps(search.document, indent=2)}
 
 
 def state(search: Search) -> dict[str, Any]:
@@ -53,17 +55,16 @@ def _incumbent(search: Search) -> dict[str, Any] | None:
     return {"trial": best.number, "drawing": drawn}
 
 
-def figures(search: Search, trials: Iterable[Trial]) -> dict[str, Any]:
+def figures(search: Search, trials: list[dict[str, Any]]) -> dict[str, Any]:
     """The row under the title, as the script would count it."""
-    trials = list(trials)
-    own = [t for t in trials if t.final_of is None and t.status in ("done", "failed", "pruned")]
-    scored = [t for t in own if t.status == "done" and t.score is not None]
-    spent = sum(t.seconds or 0.0 for t in trials)
+    own = [t for t in trials if t["final_of"] is None and t["status"] in ("done", "failed", "pruned")]
+    scored = [t for t in own if t["status"] == "done" and t["score"] is not None]
+    spent = sum(t["seconds"] or 0.0 for t in trials)
     limit = search.document["budget"].get("trials")
-    best = min(scored, key=lambda t: (-(t.score or 0.0), t.number), default=None)
-    distinct = {t.canonical_id or t.encoding_id for t in own}
+    best = min(scored, key=lambda t: (-t["score"], t["number"]), default=None)
+    distinct = {t["canonical_id"] or t["encoding_id"] for t in own}
     return {"best": best, "done": len(own), "limit": limit, "distinct": len(distinct),
-            "failed": sum(t.status == "failed" for t in own),
+            "failed": sum(t["status"] == "failed" for t in own),
             "spent": spent, "rate": round(len(own) * 3600 / spent) if spent else None,
             "share": 100 if search.state == "finished" else min(100, 100 * len(own) // limit) if limit else 0}
 

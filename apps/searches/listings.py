@@ -31,7 +31,7 @@ STARTERS = (
 def home(user: Any) -> dict[str, Any]:
     """Running first, then recent ones and the best networks; starters for one click each."""
     going = [state.value for state in ACTIVE | DRAINING | {State.PAUSED}]
-    mine = searches_of(user)
+    mine = searches_of(user).order_by("-created_at")
     best = Trial.objects.filter(search__in=Search.objects.visible_to(user), status="done").exclude(score=None)
     starters = [{"title": title, "text": text, "document": json.dumps(document)} for title, text, document in STARTERS]
     return {"running": [_progress(search) for search in mine.filter(state__in=going)[:RECENT]],
@@ -42,7 +42,7 @@ def home(user: Any) -> dict[str, Any]:
 def page(user: Any, asked: Mapping[str, str]) -> dict[str, Any]:
     """One page of the list. The address is the filter: state, q (in the name), archived, page."""
     state, words, archived = asked.get("state", ""), asked.get("q", "")[:200].replace("\0", ""), asked.get("archived") == "1"
-    found = searches_of(user, archived=archived)
+    found = searches_of(user, archived=archived).order_by("-created_at")
     if state in State.values:
         found = found.filter(state=state)
     if words:
