@@ -38,6 +38,8 @@ def bundle(spec: Spec, work: Candidate, outcome: Outcome, folder: Path, out: Pat
 
     Raises Damaged where the weights are not those that were recorded, or the packed network is not what was logged.
     """
+    if not outcome.ok or outcome.score is None:
+        raise Damaged("the trial has no score that its weights could be checked against")
     weights = _weights(folder / "weights.safetensors", outcome)
     graph = spec.space.network(work.architecture, data.shape, len(data.classes))
     cost = measure(graph, data.shape)
@@ -57,7 +59,7 @@ def bundle(spec: Spec, work: Candidate, outcome: Outcome, folder: Path, out: Pat
     unproven = out.with_name(f"{out.name[:200]}.{os.getpid()}.tmp")
     try:
         _pack(files, unproven)
-        found = verify(unproven, data.validation, float("nan") if outcome.score is None else outcome.score, cost.parameters)
+        found = verify(unproven, data.validation, outcome.score, cost.parameters)
         os.replace(unproven, out)
     finally:
         unproven.unlink(missing_ok=True)
