@@ -17,19 +17,22 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from engine.search import Search
 from engine.spec import parse
+from engine.work import Candidate
 
-SPEC = {"space": {"kind": "chain", "preset": "cpu", "min_layers": 3, "max_layers": 3}, "strategy": {"name": "random_search"},
+GENOTYPE = {"layers": 3, "hidden": 0,
+            **{f"block_{n}_{key}": value for n, channels in ((1, 16), (2, 32), (3, 32))
+               for key, value in {"type": "conv", "kernel": 3, "channels": channels, "stride": 1}.items()}}
+SPEC = {"space": {"kind": "chain", "preset": "cpu"}, "strategy": {"name": "random_search"},
         "dataset": {"name": "digits"}, "estimation": {"name": "scratch", "preset": "cpu", "epochs": 10},
-        "budget": {"trials": 64}, "execution": {"slots": 64}}
+        "budget": {"trials": 64}}
 ENVIRONMENT = {**os.environ, "NASWEB_THREADS": "1"}
 
 
 def orders(count: int, folder: Path) -> list[dict[str, Any]]:
     """The same architecture every time, so that every training is the same work."""
     spec = parse(SPEC)
-    work = Search(spec).ready()[0].document()
+    work = Candidate(spec.space.parse(GENOTYPE)).document()
     return [{"op": "perform", "order": str(number), "spec": spec.document(), "work": {**work, "trial": number},
              "folder": str(folder / str(number)), "data": str(folder / "data"), "device": "cpu", "comparison": []}
             for number in range(count)]

@@ -9,6 +9,7 @@ import re
 import signal
 import sys
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,8 @@ from engine.errors import Invalid, Unavailable, fail
 from engine.events import Event
 
 Command = Callable[[argparse.Namespace], int]
+LISTS: dict[str, Callable[[], Any]] = {"strategies": api.strategies, "spaces": api.spaces, "estimations": api.estimations,
+                                       "datasets": api.datasets, "compatible": api.compatible}
 
 
 def show(arguments: argparse.Namespace, value: Any) -> int:
@@ -58,6 +61,10 @@ def bounded(name: str, value: int, low: int, high: int) -> int:
     return value
 
 
+def listed(call: Callable[[], Any], arguments: argparse.Namespace) -> int:
+    return show(arguments, call())
+
+
 def sample(arguments: argparse.Namespace) -> int:
     for line in api.sample(read(arguments.space), bounded("n", arguments.n, 0, 10_000_000), arguments.seed):
         print(json.dumps(line))
@@ -90,7 +97,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def words(event: Event) -> str:
-    facts = "  ".join(f"{k}={round(v, 4) if isinstance(v, float) else v}" for k, v in event.data.items() if v not in (None, [], {}))
+    told = {k: round(v, 4) if isinstance(v, float) else v for k, v in event.data.items() if v not in (None, [], {})}
+    facts = "  ".join(f"{key}={value}" for key, value in told.items())
     return f"{event.type:16} {'' if event.trial is None else f'trial {event.trial:<5}'} {facts}"
 
 
@@ -113,8 +121,8 @@ def export(arguments: argparse.Namespace) -> int:
         done = sorted(t for t, o in journal.outcomes.items() if o.ok)
         raise fail("/trial", f"{arguments.trial} has no trained network", f"one of {done[:50]}")
     single_threaded()
-    made = bundle(spec, journal.items[arguments.trial], outcome, folder / "artifacts" / str(arguments.trial), Path(arguments.out),
-                  splits(spec, data_folder(), "cpu"))
+    made = bundle(spec, journal.items[arguments.trial], outcome, folder / "artifacts" / str(arguments.trial),
+                  Path(arguments.out), splits(spec, data_folder(), "cpu"))
     return show(arguments, made)
 
 
@@ -141,9 +149,8 @@ def parser() -> argparse.ArgumentParser:
         made.set_defaults(run=command)
         return made
 
-    for name, call in (("strategies", api.strategies), ("spaces", api.spaces), ("estimations", api.estimations),
-                       ("datasets", api.datasets), ("compatible", api.compatible)):
-        add(name, f"list: {name}", lambda a, call=call: show(a, call()))
+    for name, call in LISTS.items():
+        add(name, f"list: {name}", partial(listed, call))
     add("facts", "size and sample of a space", lambda a: show(a, api.facts(read(a.space))), "space")
     made = add("sample", "random architectures of a space", sample, "space")
     made.add_argument("-n", type=int, default=1)

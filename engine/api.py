@@ -21,9 +21,12 @@ from engine.search import Search
 from engine.spec import Spec, incompatible, parse, parse_space, parse_text
 from engine.work import Candidate, Outcome, Work, work_from
 
-__all__ = ["Architecture", "Candidate", "Entry", "Event", "Invalid", "Outcome", "Problem", "Search", "Spec", "Work", "comparison", "compatible",
-           "datasets", "describe", "draw", "entry", "estimations", "facts", "finished_event", "incompatible", "leaderboard",
-           "measure", "parse", "parse_space", "parse_text", "parts", "row", "sample", "spaces", "strategies", "summary", "work_from"]
+__all__ = [
+    "Architecture", "Candidate", "Entry", "Event", "Invalid", "Outcome", "Problem", "Search", "Spec", "Work", "comparison",
+    "compatible", "datasets", "describe", "draw", "entry", "estimations", "facts", "finished_event", "incompatible",
+    "leaderboard", "measure", "parse", "parse_space", "parse_text", "parts", "row", "sample", "spaces", "strategies",
+    "summary", "work_from",
+]
 
 
 def strategies() -> list[dict[str, Any]]:
@@ -60,7 +63,8 @@ def parts() -> dict[str, list[dict[str, Any]]]:
 
 def compatible() -> dict[str, dict[str, bool | str]]:
     """For every strategy and space: true, or the reason why not."""
-    return {name: {space: incompatible(name, space) or True for space in discover("spaces")} for name in discover("strategies")}
+    kinds = discover("spaces")
+    return {name: {kind: incompatible(name, kind) or True for kind in kinds} for name in discover("strategies")}
 
 
 def facts(document: Any, seed: int = 0) -> dict[str, Any]:
@@ -102,8 +106,8 @@ def draw(space_document: Any, architecture: Any, shape: Sequence[int], classes: 
 
 def _architecture(kind: str, space: Any, document: Any) -> Architecture:
     """A genotype, or an object with one (`sample`'s lines and `kind` beside it are fine too)."""
-    if isinstance(document, Mapping) and "genotype" in document:
-        if document.get("kind", kind) != kind:
-            raise fail("/kind", "is another kind of space", kind)
-        return space.parse(document["genotype"], "/genotype")
-    return space.parse(document)
+    if isinstance(document, Mapping) and document.get("kind", kind) != kind:
+        raise fail("/kind", "is another kind of space", kind)
+    wrapped = isinstance(document, Mapping) and "genotype" in document
+    point: Architecture = space.parse(document["genotype"] if wrapped else document, "/genotype" if wrapped else "")
+    return point

@@ -35,7 +35,8 @@ class Finals:
 
     top: int = integer(1, low=1, high=50, help="How many of the best architectures are trained again.")
     seeds: int = integer(1, low=1, high=20, help="How many times each, with other random seeds.")
-    epochs: int | None = integer(None, low=1, high=10_000, optional=True, help="Epochs of a final; empty: as the estimation says.")
+    epochs: int | None = integer(None, low=1, high=10_000, optional=True,
+                                help="Epochs of a final; empty: as the estimation says.")
 
 
 @dataclass(frozen=True)

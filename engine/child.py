@@ -51,7 +51,7 @@ class Child:
             result = {"kind": "interrupted"}
         except Invalid as error:
             result = {"kind": "error", "error_kind": "invalid", "text": str(error)}
-        except Exception as error:                    # the child must survive any one order
+        except Exception as error:  # noqa: BLE001 - the child must survive any one order
             traceback.print_exc(file=sys.stderr)
             result = {"kind": "error", "error_kind": type(error).__name__, "text": str(error)[:2000]}
         self.say({"order": order["order"], "result": result})

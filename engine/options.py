@@ -77,7 +77,8 @@ def _text_fault(value: Any, longest: int) -> str | None:
         return "must be text"
     if len(value) > longest:
         return f"is longer than {longest} characters"
-    return "holds control characters" if any(ord(c) < 32 or ord(c) == 127 or 0xD800 <= ord(c) < 0xE000 for c in value) else None
+    strange = any(ord(c) < 32 or ord(c) == 127 or 0xD800 <= ord(c) < 0xE000 for c in value)
+    return "holds control characters" if strange else None
 
 
 def _subset_fault(value: Any, choices: tuple[Any, ...]) -> str | None:
@@ -151,7 +152,9 @@ def parse(kind: type, given: Mapping[str, Any], path: str = "", *, presets: Mapp
     Raises Invalid with every problem found. A `check()` method of the dataclass may return cross-field
     problems (paths relative to the part).
     """
-    declared, values, problems = options_of(kind), {}, []
+    declared = options_of(kind)
+    values: dict[str, Any] = {}
+    problems: list[Problem] = []
     if "preset" in given:
         preset = given["preset"]
         if not isinstance(preset, str) or preset not in (presets or {}):

@@ -66,7 +66,8 @@ def estimation(*, title: str, summary: str, paper: str = "", presets: Mapping[st
     return declare("estimation", title=title, summary=summary, paper=paper, presets=presets)
 
 
-def dataset(*, title: str, summary: str, kind: str, shape: tuple[int, ...], classes: int, source: str = "") -> Callable[[T], T]:
+def dataset(*, title: str, summary: str, kind: str, shape: tuple[int, ...], classes: int,
+            source: str = "") -> Callable[[T], T]:
     return declare("datasets", title=title, summary=summary, paper=source, presets={},
                    facts={"kind": kind, "shape": list(shape), "classes": classes})
 

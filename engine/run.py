@@ -38,10 +38,10 @@ def run(spec: Spec, folder: Path, data: Path, device: str, emit: Callable[[Event
 
 
 def comparison(spec: Spec, curves: Mapping[int, list[float]], trial: int) -> list[list[float]]:
-    """The validation curves that median stopping of `trial` may look at: in strict order only those of the trials
+    """The validation curves that median stopping of `trial` may look at: in strict order only of the trials
     whose outcomes its proposal could know, so that stopping does not depend on timing."""
-    last = trial - spec.execution.slots if spec.execution.order == "strict" else trial - 1
-    return [curve for number, curve in sorted(curves.items()) if curve and (number <= last or spec.execution.order == "async")]
+    last = trial - spec.execution.slots if spec.execution.order == "strict" else max(curves, default=-1)
+    return [curve for number, curve in sorted(curves.items()) if curve and number <= last]
 
 
 def finished_event(spec: Spec, work: Work, outcome: Outcome) -> Event:
@@ -57,8 +57,8 @@ def finished_event(spec: Spec, work: Work, outcome: Outcome) -> Event:
 def summary(search: Search) -> dict[str, Any]:
     """The closing line: the best trained network, and what the finals measured on the test set."""
     best = search.best
-    finals = [{"trial": w.trial, "final_of": w.final_of, "score": o.score, "test": o.metrics.get("test")}
-              for w in search.items if isinstance(w, Candidate) and w.final_of is not None and (o := search.outcomes[w.trial])]
+    closing = [(w, search.outcomes[w.trial]) for w in search.items if isinstance(w, Candidate) and w.final_of is not None]
+    finals = [{"trial": w.trial, "final_of": w.final_of, "score": o.score, "test": o.metrics.get("test")} for w, o in closing]
     return {"best": best and {"trial": best[0].trial, "score": best[1].score, "score_kind": best[1].score_kind,
                               "architecture": best[0].architecture.document()}, "finals": finals}
 

@@ -6,6 +6,7 @@ import json
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from engine import options
@@ -51,7 +52,7 @@ class Spec:
 
 
 def parse_text(text: str | bytes) -> Any:
-    """JSON text to data. Raises Invalid for anything strict JSON forbids, duplicate keys and too deep or large input."""
+    """JSON text to data. Raises Invalid for anything strict JSON forbids, duplicate keys, too deep or large input."""
     if isinstance(text, bytes):
         try:
             text = text.decode("utf-8")
@@ -111,7 +112,8 @@ def parse(document: Any) -> Spec:
     """A document to a Spec. Raises Invalid with every problem found."""
     if not isinstance(document, Mapping):
         raise fail("", "must be an object", "a search document")
-    problems = [Problem(f"/{str(key)[:80]}", "is not a known key", ", ".join(PARTS)) for key in document if key not in PARTS]
+    unknown = [key for key in document if key not in PARTS]
+    problems = [Problem(f"/{str(key)[:80]}", "is not a known key", ", ".join(PARTS)) for key in unknown]
     if "version" in document and (type(document["version"]) is not int or document["version"] != VERSION):
         problems.append(Problem("/version", "is not a supported version", str(VERSION)))
     take: dict[str, Any] = {}
@@ -124,10 +126,10 @@ def parse(document: Any) -> Spec:
 
     attempt("space", lambda: parse_space(_required(document, "space"), "/space"))
     for key, kind in (("strategy", "strategies"), ("dataset", "datasets")):
-        attempt(key, lambda key=key, kind=kind: _part(kind, _required(document, key), f"/{key}"))
+        attempt(key, partial(_part_of, kind, document, key))
     attempt("estimation", lambda: _part("estimation", document.get("estimation", {"name": "scratch"}), "/estimation"))
     for key, factory in (("budget", Budget), ("finals", Finals), ("execution", Execution)):
-        attempt(key, lambda key=key, factory=factory: options.parse(factory, _mapping(document.get(key, {}), f"/{key}"), f"/{key}"))
+        attempt(key, partial(_fixed, factory, document, key))
     attempt("name", lambda: _text(document.get("name", ""), "/name"))
     attempt("seed", lambda: _seed(document.get("seed", 0)))
     if not problems and (reason := incompatible(take["strategy"].name, take["space"][0])):
@@ -156,6 +158,14 @@ def incompatible(strategy: str, space: str) -> str | None:
 def _part(kind: str, document: Any, path: str) -> Part:
     entry = _entry(kind, _mapping(document, path), path, "name")
     return Part(entry.name, options.parse(entry.options, document, path, presets=entry.presets))
+
+
+def _part_of(kind: str, document: Mapping[str, Any], key: str) -> Part:
+    return _part(kind, _required(document, key), f"/{key}")
+
+
+def _fixed(factory: type, document: Mapping[str, Any], key: str) -> Any:
+    return options.parse(factory, _mapping(document.get(key, {}), f"/{key}"), f"/{key}")
 
 
 def _entry(kind: str, document: Mapping[str, Any], path: str, tag: str) -> Entry:

@@ -7,12 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
-from engine.architecture.architecture import Architecture, Proposal
+from engine.architecture.architecture import Architecture
 from engine.events import Event
 
 ScoreKind = Literal["scratch", "inherited", "shared", "hypernetwork", "proxy", "tabular"]
 Status = Literal["done", "failed", "pruned"]
-PAYLOAD_LIMIT = 64 * 1024                       # bytes of JSON
 
 
 @dataclass(frozen=True)
@@ -112,6 +111,3 @@ class Strategy(Protocol):
     def tell(self, work: Work, outcome: Outcome) -> list[Event]: ...
     def state_dict(self) -> dict[str, Any]: ...
     def load_state_dict(self, state: dict[str, Any]) -> None: ...
-
-
-__all__ = ["Candidate", "Outcome", "Proposal", "ScoreKind", "Status", "Strategy", "SupernetEpoch", "Weights", "Work", "work_from"]

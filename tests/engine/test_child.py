@@ -23,8 +23,8 @@ class Talk:
     """One child process and the lines between it and us."""
 
     def __init__(self) -> None:
-        self.process = subprocess.Popen([sys.executable, "-m", "engine.child"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                        text=True)
+        self.process = subprocess.Popen([sys.executable, "-m", "engine.child"], text=True,
+                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         self.hello = self.hear()
 
     def say(self, **order: Any) -> None:
@@ -121,7 +121,8 @@ def test_killed_in_mid_training_another_child_reaches_the_same_bits(talk: Talk, 
 def test_it_thinks_step_by_step_and_replays_when_it_does_not_hold_the_version(talk: Talk) -> None:
     spec = parse(SPEC)
     expected = Search(spec).ready()
-    order = {"op": "think", "order": "t", "search": "s", "version": "0", "next": "1", "partial": False, "spec": spec.document(), "rows": [], "state": None}
+    order = {"op": "think", "order": "t", "search": "s", "version": "0",
+             "next": "1", "partial": False, "spec": spec.document(), "rows": [], "state": None}
     thought = finish(talk, order)
     assert thought["work"] == [work.document() for work in expected] and thought["finished"] is False
     rows = [[thought["work"][0], {"status": "done", "score": 0.5, "score_kind": "scratch", "metrics": {}, "spend": {},

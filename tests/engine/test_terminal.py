@@ -15,8 +15,8 @@ NB201 = {"kind": "nas_bench_201"}
 
 
 def engine(*arguments: object, stdin: str = "") -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, "-m", "engine", *map(str, arguments)], input=stdin, capture_output=True, text=True,
-                          timeout=300)
+    command = [sys.executable, "-m", "engine", *map(str, arguments)]
+    return subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=300)
 
 
 def value(*arguments: object, stdin: str = "") -> Any:
@@ -82,7 +82,8 @@ def test_bad_input_is_one_line_with_a_pointer(arguments: tuple[str, ...], stdin:
 
 
 def test_a_search_runs_resumes_ranks_and_exports(tmp_path: Path) -> None:
-    spec = {"space": {"kind": "chain", "preset": "cpu"}, "strategy": {"name": "random_search"}, "dataset": {"name": "digits"},
+    spec = {"space": {"kind": "chain", "preset": "cpu"}, "strategy": {"name": "random_search"},
+            "dataset": {"name": "digits"},
             "estimation": {"name": "scratch", "preset": "cpu", "epochs": 1}, "budget": {"trials": 3}}
     (tmp_path / "spec.json").write_text(json.dumps(spec))
     lines = engine("run", tmp_path / "spec.json", "--workdir", tmp_path / "run", "--json").stdout.splitlines()

@@ -23,8 +23,9 @@ SHAPES: list[Shape] = [(1, 8, 8), (3, 32, 32), (3, 9, 7), (1, 1, 1)]
 @pytest.mark.parametrize("document", SPACES, ids=lambda d: d["kind"])
 def test_formula_equals_what_torch_counts(document: dict[str, Any], shape: Shape) -> None:
     torch = pytest.importorskip("torch")
-    from engine.nets.build import build
     from torch.utils.flop_counter import FlopCounterMode
+
+    from engine.nets.build import build
 
     torch.set_num_threads(1)
     _, space = parse_space(document)
