@@ -4,18 +4,19 @@ import { Live } from "./live.js";
 import { mount as bestSoFar } from "./panels/best_so_far.js";
 import { mount as curves } from "./panels/curves.js";
 import { mount as figures } from "./panels/figures.js";
+import { mount as finals } from "./panels/finals.js";
 import { mount as incumbent } from "./panels/incumbent.js";
 import { mount as leaderboard } from "./panels/leaderboard.js";
 import { mount as log } from "./panels/log.js";
 import { mount as state } from "./panels/state.js";
 
-const PANELS = { best_so_far: bestSoFar, curves, incumbent, leaderboard, log };
+const PANELS = { best_so_far: bestSoFar, curves, finals, incumbent, leaderboard, log };
 const WHOLE_PAGE = [figures, state];
 
 // What each event does to the state. Panels listen to the events and read the state; only this table changes it.
 const CHANGES = {
   trial_proposed(search, number, data) {
-    Object.assign(search.trial(number), data, { status: "pending" });
+    Object.assign(search.trial(number), data);
   },
   trial_started(search, number) {
     search.trial(number).status = "running";
@@ -29,11 +30,8 @@ const CHANGES = {
   trial_finished(search, number, data) {
     Object.assign(search.trial(number), data);
   },
-  final_started(search, number, data) {
-    Object.assign(search.trial(number), data, { status: "running" });
-  },
-  final_finished(search, number, data) {
-    Object.assign(search.trial(number), data);
+  download(search, number, data) {
+    search.trial(number).download = data.state;
   },
   incumbent(search, number) {
     search.incumbent = { trial: number, drawing: null };

@@ -17,8 +17,9 @@ pytestmark = pytest.mark.slow
 
 AXE = Path(__file__).with_name("axe.min.js").read_text(encoding="utf-8")
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
-ANSWERS = {"name": "Flow", "dataset": "digits", "space": "nas_bench_201", "strategy": "aging_evolution", "trials": "8",
-           "epochs": "3", "seed": "1"}
+ANSWERS = {"name": "Flow", "dataset": "digits", "space": "nas_bench_201", "strategy": "aging_evolution",
+           "budget.trials": "8", "strategy.aging_evolution.population": "4",
+           "strategy.aging_evolution.sample": "2", "seed": "1"}
 ROWS = "[...document.querySelectorAll('tr[data-trial]')].map((row) => Number(row.dataset.trial))"
 
 

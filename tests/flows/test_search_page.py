@@ -32,6 +32,7 @@ CARDS = "".join(CARD.format(name, kind) for name, kind in (
     ("best_so_far", "data-chart"), ("curves", "data-chart"), ("incumbent", "data-diagram"), ("log", "data-none")))
 PAGE = f"""<!doctype html><html lang="en"><title>x</title><script type="module" src="/static/js/search.js"></script>
 <main><h1>Flow</h1><i data-live></i><b data-state></b><b data-figure="best"></b>{CARDS}
+<section data-panel="finals"><header></header><table><tbody data-rows></tbody></table></section>
 <section data-panel="leaderboard"><header><h2>L</h2></header><table><tbody data-rows></tbody></table></section></main>
 <script type="application/json" id="search-data">DATA</script></html>"""
 HIDE = """Object.defineProperty(document, 'hidden', {value: true, configurable: true});
@@ -169,9 +170,10 @@ def test_a_log_that_was_set_back_loads_the_page_again(opened: Opened) -> None:
     stage.sockets[0].send(json.dumps({"error": {"code": "ahead", "text": ""}}))
     for _ in range(30):
         stage.page.wait_for_timeout(100)
-        if stage.loads == 2:
+        if len(stage.sockets) == 2:
             break
     assert stage.loads == 2
+    stage.page.wait_for_load_state("load")
     stage.wait("window.nasweb")
     stage.sockets[-1].send(json.dumps({"error": {"code": "ahead", "text": ""}}))
     stage.wait("document.querySelector('[data-live]').textContent === 'Offline'")
@@ -204,6 +206,25 @@ def test_kinds_of_score_are_not_mixed_and_failures_come_last(opened: Opened) -> 
     stage.wait("document.querySelectorAll('tr[data-trial]').length === 3")
     order = "[...document.querySelectorAll('tr[data-trial]')].map((row) => Number(row.dataset.trial))"
     assert stage.page.evaluate(order) == [2, 1, 0]
+
+
+def test_finals_are_listed_apart_and_downloads_say_how_they_are(opened: Opened) -> None:
+    stage = opened(trials=[{"number": 0, "status": "done", "score": 0.5, "parents": [], "download": None}])
+    stage.send(event(11, "trial_proposed", 1, final_of=0, parents=[]), event(12, "download", 0, state="wanted"))
+    stage.send(finished(13, 1, 0.7, final_of=0, test=0.65))
+    stage.wait("document.querySelector('[data-panel=finals] td:last-child')?.textContent === '0.6500'")
+    stage.wait("document.querySelectorAll('tr[data-trial]').length === 2")
+    assert stage.state("scored().length") == 1
+    assert stage.page.locator("tr[data-trial='0'] td[data-column=download]").inner_text() == "Being made"
+    stage.send(event(14, "download", 0, state="ready"))
+    stage.wait("document.querySelector(\"tr[data-trial='0'] td[data-column=download]\").textContent === 'Download'")
+
+
+def test_what_is_told_again_does_not_undo_the_page(opened: Opened) -> None:
+    stage = opened(trials=[{"number": 0, "status": "done", "score": 0.5, "parents": []}])
+    stage.send(event(11, "trial_proposed", 0, parents=[], origin={"how": "random"}))
+    stage.wait("nasweb.search.seq === 11")
+    assert stage.state("scored().length") == 1
 
 
 def test_the_diagram_follows_the_incumbent_and_keeps_its_nodes(opened: Opened) -> None:

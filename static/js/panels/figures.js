@@ -36,5 +36,5 @@ export function mount(page, search) {
     }
   });
   draw();
-  return search.on("trial_finished trial_proposed final_finished", draw);
+  return search.on("trial_finished trial_proposed", draw);
 }

@@ -1,4 +1,4 @@
-// Trained networks, best first, score kinds never mixed. Listens to trial_finished, final_finished, download.
+// Trained networks, best first, score kinds never mixed. Listens to trial_finished and download.
 // A row that came in above others is marked for a while; rows slide to their places where motion is welcome.
 
 import { tool, toolbar } from "../chart.js";
@@ -17,6 +17,9 @@ export function ranked(trials) {
     ORDER[a.status] - ORDER[b.status] || kind(a) - kind(b) || (b.score ?? 0) - (a.score ?? 0) || a.number - b.number);
 }
 
+// A download that is being made or was refused has a page that says more.
+const DOWNLOADS = { wanted: "Being made", failed: "Why not" };
+
 function anchor(text, href, className = "") {
   return Object.assign(document.createElement("a"), { textContent: text, href, className });
 }
@@ -32,10 +35,8 @@ function bar(trial, lowest, highest) {
 
 function download(search, trial) {
   if (trial.status !== "done") return "";
-  const state = trial.download;
-  if (state && state !== "ready") return state;
-  const link = anchor("Download", search.url("download", trial.number), "btn btn-plain btn-sm");
-  link.setAttribute("aria-label", `Download the network of trial ${trial.number}`);
+  const link = anchor(DOWNLOADS[trial.download] ?? "Download", search.url("download", trial.number), "btn btn-plain btn-sm");
+  link.setAttribute("aria-label", `${link.textContent}: the network of trial ${trial.number}`);
   return link;
 }
 
@@ -140,5 +141,5 @@ export function mount(panel, search) {
     panel.dataset.total = total;
   });
   draw();
-  return search.on("trial_finished final_finished download", draw);
+  return search.on("trial_finished download", draw);
 }

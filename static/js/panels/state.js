@@ -3,8 +3,6 @@
 import { paced } from "../pace.js";
 import { figures } from "./figures.js";
 
-const LOOKS = { queued: "paused", running: "running", pausing: "paused", paused: "paused", stopping: "paused",
-  stopped: "paused", finished: "done", failed: "failed" };
 const SPEAK_EVERY = 10000;                         // a screen reader hears at most one sentence in that time
 
 function announcer(page) {
@@ -29,8 +27,7 @@ function showState(page, search) {
   for (const place of page.querySelectorAll("[data-state]")) {
     place.dataset.state = search.state;
     place.textContent = search.state;
-    place.classList.remove(...Object.values(LOOKS));
-    place.classList.add("state", LOOKS[search.state] ?? "paused");
+    place.className = `state ${search.state}`;
     place.title = search.reason;
   }
   // data-when="running queued": an action that only makes sense in these states
