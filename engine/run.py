@@ -58,7 +58,8 @@ def summary(search: Search) -> dict[str, Any]:
     """The closing line: the best trained network, and what the finals measured on the test set."""
     best = search.best
     closing = [(w, search.outcomes[w.trial]) for w in search.items if isinstance(w, Candidate) and w.final_of is not None]
-    finals = [{"trial": w.trial, "final_of": w.final_of, "score": o.score, "test": o.metrics.get("test")} for w, o in closing]
+    finals = [{"trial": w.trial, "final_of": w.final_of, "score": o.score, "test": o.metrics.get("test")}
+              for w, o in closing]
     return {"best": best and {"trial": best[0].trial, "score": best[1].score, "score_kind": best[1].score_kind,
                               "architecture": best[0].architecture.document()}, "finals": finals}
 

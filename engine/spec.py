@@ -62,7 +62,8 @@ def parse_text(text: str | bytes) -> Any:
         raise fail("", "is too large", "up to 1 MiB")
     _limit_depth(text)
     try:
-        return json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant, parse_float=_finite, parse_int=_whole)
+        return json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant, parse_float=_finite,
+                          parse_int=_whole)
     except json.JSONDecodeError as error:
         raise fail("", f"is not JSON: {error.msg} (line {error.lineno}, column {error.colno})", "a JSON document") from None
 
