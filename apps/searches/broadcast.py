@@ -23,7 +23,7 @@ def hint(search_id: UUID, seq: int) -> None:
     global lost
     try:
         async_to_sync(_send)(group(search_id), {"type": "search.hint", "seq": seq})
-    except Exception:                           # noqa: BLE001 - any transport error: the reader looks by itself
+    except Exception:                           # any transport error: the reader looks by itself
         lost += 1
         log.debug("hint for %s lost", search_id, exc_info=True)
 

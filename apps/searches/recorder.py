@@ -40,7 +40,7 @@ def record(search_id: UUID, events: Iterable[Document], rows: Rows | None = None
             return search.next_seq - 1
         Search.objects.filter(pk=search_id).update(next_seq=F("next_seq") + len(written))
         now = timezone.now()
-        Event.objects.bulk_create([_row(search, search.next_seq + place, document, now) for place, document in enumerate(written)])
+        Event.objects.bulk_create(_row(search, seq, document, now) for seq, document in enumerate(written, search.next_seq))
         last = search.next_seq + len(written) - 1
         transaction.on_commit(partial(broadcast.hint, search_id, last))
     return last

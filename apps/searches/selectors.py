@@ -44,7 +44,7 @@ def searches_of(user: Any, *, archived: bool = False) -> QuerySet[Search]:
 def events_after(search: Search, seq: int, limit: int) -> list[dict[str, Any]]:
     """The next events of the log, oldest first."""
     rows = Event.objects.filter(search=search, seq__gt=seq).order_by("seq")[:limit]
-    return [{"seq": row.seq, "type": row.type, "trial": row.trial, "data": row.data, "at": row.at.isoformat()} for row in rows]
+    return [{"seq": r.seq, "type": r.type, "trial": r.trial, "data": r.data, "at": r.at.isoformat()} for r in rows]
 
 
 def leaderboard(search: Search, limit: int | None = None, after: int = 0) -> list[Trial]:
@@ -68,7 +68,7 @@ def curves(search: Search) -> dict[int, list[float | None]]:
     lines: dict[int, list[float | None]] = {}
     rows = Event.objects.filter(search=search, type__in=("epoch", "trial_started")).order_by("seq")
     for kind, number, data in rows.values_list("type", "trial", "data").iterator():
-        line = lines.setdefault(number, [])
+        line = lines.setdefault(number or 0, [])
         place = int(data.get("epoch", 0 if kind == "trial_started" else len(line) + 1)) - (kind == "epoch")
         del line[max(place, 0):]                    # after a resume an epoch may be told again
         if kind == "epoch":

@@ -71,7 +71,8 @@ def extend(search: Search, trials: int, by: Any) -> Search:
             raise TransitionError("This search has no limit of trials that could be raised.")
         document["budget"]["trials"] += trials
         # The version moves on, so that a step that was thought under the old budget is not taken.
-        Search.objects.filter(pk=locked.pk).update(document=api.parse(document).document(), state_version=F("state_version") + 1)
+        document = api.parse(document).document()
+        Search.objects.filter(pk=locked.pk).update(document=document, state_version=F("state_version") + 1)
         return [{"event": "log", "level": "info", "text": f"The budget is now {document['budget']['trials']} trials."}]
 
     recorder.record(search.id, [], rows)
@@ -138,7 +139,7 @@ def cancelled(locked: Search) -> list[Document]:
     pending = locked.trials.filter(status=Status.PENDING)
     numbers = list(pending.values_list("number", flat=True))
     pending.update(status=Status.CANCELLED, finished_at=Now())
-    return [{"event": "trial_finished", "trial": number, "status": Status.CANCELLED.value, "score": None} for number in numbers]
+    return [{"event": "trial_finished", "trial": n, "status": Status.CANCELLED.value, "score": None} for n in numbers]
 
 
 # --- steps of a search (its three moves are in apps/workers/advancing.py)
@@ -199,8 +200,7 @@ def _proposed(search: Search, document: dict[str, Any]) -> Trial:
 
 def _finished(locked: Search) -> list[Document]:
     """The end: the engine's own summary of the rows."""
-    rows = [(api.work_from(work), api.Outcome.from_document(outcome))
-            for work, outcome in locked.trials.order_by("number").values_list("work", "outcome")]
+    rows = [(api.work_from(trial.work), api.Outcome.from_document(trial.outcome or {})) for trial in locked.trials.order_by("number")]
     summary = api.summary(api.Search.restore(api.parse(locked.document), rows, None))
     if summary["best"] is None:
         return [move(locked, "fail", "No trial succeeded.")]
@@ -226,8 +226,8 @@ def request_download(trial: Trial) -> Download:
     download, fresh = Download.objects.get_or_create(trial=trial)
     lost = download.state == Download.State.READY and not (trial.folder.parents[1] / download.path).is_file()
     if lost or (not fresh and download.state == Download.State.FAILED):
-        Download.objects.filter(pk=download.pk, state=download.state).update(state=Download.State.WANTED, reason="", until=None)
-        fresh = True
+        again = Download.objects.filter(pk=download.pk, state=download.state)
+        fresh = bool(again.update(state=Download.State.WANTED, reason="", until=None))
     if fresh:
         download.refresh_from_db()
         recorder.record(trial.search_id, [{"event": "download", "trial": trial.number, "state": download.state}])
