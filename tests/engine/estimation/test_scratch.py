@@ -14,6 +14,7 @@ import torch
 from safetensors.torch import load_file
 
 from engine import options
+from engine.architecture.architecture import Architecture
 from engine.checkpoint import Checkpoints
 from engine.datasets.digits import Digits
 from engine.errors import Invalid, NonFinite
@@ -240,8 +241,6 @@ def test_what_goes_wrong_is_an_outcome(here: Surroundings, monkeypatch: pytest.M
 
 
 def test_a_diverging_training_is_non_finite(here: Surroundings) -> None:
-    outcome = here.perform(replace(QUICK, optimizer="sgd", lr=10.0, momentum=0.999, clip=None, epochs=60))
-    assert outcome.status == "done" or outcome.metrics["error_kind"] == "non_finite"
     assert here.perform(replace(QUICK, optimizer="sgd", lr=1e30)).metrics["error_kind"] == "non_finite"
 
 
@@ -258,7 +257,11 @@ def test_augmented_trainings_run(here: Surroundings, augmentation: str) -> None:
 def test_the_cpu_preset_is_quick_and_good_on_all_digits(tmp_path: Path) -> None:
     whole = load_splits(Part("digits", Digits()), tmp_path, "cpu", 0)
     given = options.parse(Options, {"preset": "cpu"}, presets=discover("estimation")["scratch"].presets)
-    outcome = Surroundings(tmp_path, whole).perform(given)
+    genotype: dict[str, Any] = {"layers": 3, "hidden": 0}
+    for block, stride in ((1, 1), (2, 2), (3, 1)):
+        genotype |= {f"block_{block}_type": "conv", f"block_{block}_kernel": 3, f"block_{block}_channels": 32,
+                     f"block_{block}_stride": stride}
+    outcome = Surroundings(tmp_path, whole).perform(given, Candidate(Architecture("chain", genotype), trial=4))
     assert outcome.score is not None and outcome.score > 0.95 and outcome.spend["seconds"] < 20
 
 
