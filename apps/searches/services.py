@@ -200,7 +200,8 @@ def _proposed(search: Search, document: dict[str, Any]) -> Trial:
 
 def _finished(locked: Search) -> list[Document]:
     """The end: the engine's own summary of the rows."""
-    rows = [(api.work_from(trial.work), api.Outcome.from_document(trial.outcome or {})) for trial in locked.trials.order_by("number")]
+    rows = [(api.work_from(trial.work), api.Outcome.from_document(trial.outcome or {}))
+            for trial in locked.trials.order_by("number")]
     summary = api.summary(api.Search.restore(api.parse(locked.document), rows, None))
     if summary["best"] is None:
         return [move(locked, "fail", "No trial succeeded.")]

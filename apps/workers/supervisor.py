@@ -13,7 +13,6 @@ from django.db import InterfaceError, OperationalError
 
 from apps.searches.models import Trial
 from apps.searches.recorder import Superseded
-from apps.searches.states import Status
 from apps.workers import leases
 from apps.workers.children import Child, Lost
 from apps.workers.leases import Lease
@@ -48,29 +47,28 @@ def see_through(lease: Lease, child: Child, writer: Writer, closing: threading.E
 
 def _slice(lease: Lease, child: Child, writer: Writer, closing: threading.Event) -> None:
     trial = Trial.objects.select_related("search").get(pk=lease.trial_id)
-    document = trial.search.document
+    spec = api.parse(trial.search.document)
     if not child.greeted.wait(120):
         child.kill()
         raise Lost("the trainer child did not start")
-    order = child.order("perform", spec=document, work=trial.work, folder=str(trial.folder), data=str(settings.DATA),
-                        device=child.place, comparison=comparison(trial))
+    order = child.order("perform", spec=trial.search.document, work=trial.work, folder=str(trial.folder), data=str(settings.DATA),
+                        device=child.place, comparison=comparison(trial, spec))
     watch = Watch(lease, child, order, writer, closing)
     for message in child.hear(order, GLANCE):
         watch.look(spoke=message is not None)
         if message is not None and "event" in message:
             writer.put(lease, {**message["event"], "trial": lease.number})
         elif message is not None:
-            _conclude(lease, trial, message["result"], writer)
+            _conclude(lease, spec, api.work_from(trial.work), message["result"], writer)
 
 
-def _conclude(lease: Lease, trial: Trial, result: dict[str, Any], writer: Writer) -> None:
+def _conclude(lease: Lease, spec: api.Spec, work: api.Work, result: dict[str, Any], writer: Writer) -> None:
     """What the child's result means for the trial."""
     if result["kind"] == "interrupted":
         return writer.close(lease, partial(leases.give_back, lease))
     outcome = outcome_of(result)
     if outcome.metrics.get("error_kind") == "unavailable":
         return writer.close(lease, partial(leases.hold_up, lease, str(outcome.metrics["error"])))
-    spec, work = api.parse(trial.search.document), api.work_from(trial.work)
     return writer.close(lease, partial(leases.finish, lease, spec, work, outcome))
 
 
@@ -82,16 +80,12 @@ def outcome_of(result: dict[str, Any]) -> api.Outcome:
     return api.Outcome("failed", metrics={"error": text, "error_kind": kind})
 
 
-def comparison(trial: Trial) -> list[list[float]]:
-    """Curves that median stopping compares with: of the trials that were told when this one was proposed. That they are
-    0 … t - slots in strict order makes it independent of timing."""
-    document = trial.search.document
-    if document["estimation"].get("early_stop", "none") == "none" or trial.final_of is not None:
+def comparison(trial: Trial, spec: api.Spec) -> list[list[float]]:
+    """Curves that median stopping compares with; not read where nothing is stopped early."""
+    if getattr(spec.estimation.options, "early_stop", "none") == "none" or trial.final_of is not None:
         return []
-    earlier = trial.search.trials.filter(final_of=None, status__in=(Status.DONE, Status.PRUNED), number__lt=trial.number)
-    if document["execution"]["order"] == "strict":
-        earlier = earlier.filter(number__lte=trial.number - document["execution"]["slots"])
-    return [curve or [] for curve in earlier.order_by("number").values_list("outcome__metrics__curve", flat=True)]
+    earlier = trial.search.trials.filter(final_of=None, outcome__isnull=False)
+    return api.comparison(spec, dict(earlier.values_list("number", "outcome__metrics__curve")), trial.number)
 
 
 class Watch:
