@@ -39,6 +39,8 @@ def download(request: HttpRequest, search_id: UUID, number: int) -> HttpResponse
     if made.state == Download.State.READY and (file := selectors.file(made)):
         return FileResponse(file.open("rb"), as_attachment=True, filename=selectors.file_name(found))
     if made.state == Download.State.WANTED:
-        return render(request, "architectures/download.html", {"trial": found}, status=202, headers={"Refresh": "2"})
+        waiting = render(request, "architectures/download.html", {"trial": found}, status=202)
+        waiting.headers["Refresh"] = "2"
+        return waiting
     reason = made.reason or "The file is no longer there."
     return render(request, "architectures/download.html", {"trial": found, "reason": reason}, status=409)

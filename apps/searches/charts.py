@@ -7,7 +7,6 @@ import io
 import json
 from typing import Any
 
-from django.db.models import F
 from django.urls import reverse
 
 from apps.searches import selectors
@@ -31,8 +30,8 @@ def page(search: Search) -> dict[str, Any]:
     """Everything the search page shows."""
     data = state(search)
     known = {trial["number"]: trial for trial in data["trials"]}
-    finals = search.trials.exclude(final_of=None).annotate(test=F("outcome__metrics__test")).defer("outcome", "work")
-    return {"search": search, "data": data, "figures": figures(search, data["trials"]), "finals": finals,
+    return {"search": search, "data": data, "figures": figures(search, data["trials"]),
+            "finals": [trial for trial in data["trials"] if trial["final_of"] is not None],
             "rows": [known[trial.number] for trial in selectors.leaderboard(search, SHOWN) if trial.number in known],
             "document": json.dumps(search.document, indent=2)}
 
@@ -41,8 +40,9 @@ def state(search: Search) -> dict[str, Any]:
     """The state that the page's script starts from; events newer than its `seq` follow over the socket."""
     data = selectors.snapshot(search)
     downloads = dict(Download.objects.filter(trial__search=search).values_list("trial__number", "state"))
+    tests = dict(search.trials.exclude(final_of=None).values_list("number", "outcome__metrics__test"))
     for trial in data["trials"]:
-        trial["download"] = downloads.get(trial["number"])
+        trial |= {"download": downloads.get(trial["number"]), "test": tests.get(trial["number"])}
     return {**data, "incumbent": _incumbent(search), "urls": addresses(search)}
 
 

@@ -107,7 +107,7 @@ class NewSearch:
         self.key = self._key()
         self.chosen = {group: self._one(group, default) for group, default in FIRST.items()}
         listed = {"dataset": api.datasets, "space": api.spaces, "strategy": api.strategies, "estimation": api.estimations}
-        self.groups = {group: [self._kind(group, entry) for entry in entries()] for group, entries in listed.items()}
+        self.groups = {group: self._kinds(group, sorted(entries(), key=_later)) for group, entries in listed.items()}
         self.parts = {part: self._fields(part, rows) for part, rows in api.parts().items()}
         self.heads = {name: self._field(name, row) for name, row in HEADS.items()}
         self._mark_unfit()
@@ -192,9 +192,9 @@ class NewSearch:
             verdict = table[kind.entry["name"]].get(self.chosen["space"], True)
             kind.unfit = None if verdict is True else str(verdict)
 
-    def _kind(self, group: str, entry: Mapping[str, Any]) -> Kind:
-        fields = self._fields(f"{group}.{entry['name']}", entry["options"])
-        return Kind(group, entry, fields, entry["name"] == self.chosen[group])
+    def _kinds(self, group: str, entries: list[dict[str, Any]]) -> list[Kind]:
+        return [Kind(group, entry, self._fields(f"{group}.{entry['name']}", entry["options"]),
+                     entry["name"] == self.chosen[group]) for entry in entries]
 
     def _fields(self, prefix: str, rows: list[dict[str, Any]]) -> list[Field]:
         return [self._field(f"{prefix}.{row['name']}", row) for row in rows]
@@ -231,6 +231,11 @@ class Pasted:
         except api.Invalid as error:
             self.problems = [_sentence(problem.path or "The text", problem) for problem in error.problems]
         return self.document is not None
+
+
+def _later(entry: Mapping[str, Any]) -> bool:
+    """What needs a download comes after what is here."""
+    return not entry.get("ready", True)
 
 
 def _sentence(name: str, problem: api.Problem) -> str:
