@@ -21,7 +21,7 @@ demo: install          ## put the demo searches into the data folder (make up do
 	@exec $(RUN) manage.py seed_demo
 
 bench: install-dev     ## speed against peers, each a ratio measured in one run
-	@for script in benchmarks/*.py; do echo "== $$script"; $(RUN) "$$script" || exit 1; done
+	@for script in benchmarks/*.py; do echo "== $$script"; PYTHONPATH=. $(RUN) "$$script" || exit 1; done
 
 lint: install-dev      ## ruff, and mypy (strict on engine, django-stubs on apps)
 	@$(RUN) -m ruff check . && $(RUN) -m mypy

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 import sys
 from pathlib import Path
 
@@ -26,8 +25,7 @@ ASGI_APPLICATION = "nasweb.asgi.application"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 APPEND_SLASH = True
 
-APPS = [name for name in ("accounts", "spaces", "datasets", "searches", "workers", "live", "architectures")
-        if importlib.util.find_spec(f"apps.{name}") and (name != "live" or importlib.util.find_spec("apps.searches"))]
+APPS = ("accounts", "spaces", "datasets", "searches", "workers", "live", "architectures")
 INSTALLED_APPS = [
     "django.contrib.auth",
     "django.contrib.contenttypes",

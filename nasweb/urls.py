@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
-
 from django.conf import settings
 from django.urls import include, path
 
@@ -11,7 +9,7 @@ from nasweb.pages import healthz
 
 urlpatterns = [
     path("healthz", healthz, name="healthz"),
-    *(path("", include(f"apps.{name}.urls")) for name in settings.APPS if find_spec(f"apps.{name}.urls")),
+    *(path("", include(f"apps.{name}.urls")) for name in settings.APPS),
 ]
 handler400 = "nasweb.pages.bad_request"
 handler403 = "nasweb.pages.forbidden"

@@ -70,7 +70,7 @@ class Supervisor:
         port = self._port()
         web = self._start("web", commands.web(self.host, port))
         self._start("worker", commands.worker())
-        self._command("seed_demo", needed=False)
+        self._command("seed_demo")
         self._answering(web, port)
         (self.run_folder / "address").write_text(f"http://{self._visible_host()}:{port}")
         link = self._command("sign_in_link", quiet=True)
@@ -120,7 +120,7 @@ class Supervisor:
         for process in self.processes:
             process.watch()
 
-    def _command(self, *arguments: str, needed: bool = True, quiet: bool = False) -> str:
+    def _command(self, *arguments: str, quiet: bool = False) -> str:
         """One of Django's commands, to its end; its last line. Ctrl-C ends it too."""
         lines: list[str] = []
         popen = subprocess.Popen(
@@ -140,7 +140,7 @@ class Supervisor:
                 raise Failed("stopped")
             self._watch()
         reader.join(5)
-        if popen.returncode and needed:
+        if popen.returncode:
             raise Failed(f"`manage.py {arguments[0]}` failed with status {popen.returncode}")
         return lines[-1].strip() if lines else ""
 

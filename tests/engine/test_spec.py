@@ -38,7 +38,8 @@ def test_a_missing_part_is_named(key: str) -> None:
 @pytest.mark.parametrize(("path", "value"), [
     ("/version", 2), ("/version", "1"), ("/version", True), ("/name", 5), ("/name", "a\nb"), ("/name", "x" * 201),
     ("/seed", -1), ("/seed", 1.5), ("/seed", True), ("/budget", []), ("/budget/trials", 0), ("/budget/seconds", "9"),
-    ("/finals/top", 0), ("/finals/seeds", None), ("/execution/order", "any"), ("/execution/slots", 0), ("/space/kind", "no"), ("/space/kind", 5),
+    ("/finals/top", 0), ("/finals/seeds", None), ("/execution/order", "any"), ("/execution/slots", 0), ("/space/kind",
+    "no"), ("/space/kind", 5),
     ("/space/kind", None), ("/strategy/name", "os.system"), ("/strategy/extra", 1), ("/dataset/name", {}), ("/extra", 1),
     ("/estimation/epochs", 0), ("/estimation/preset", "gpu"), ("/__class__", {}),
 ])
@@ -64,7 +65,8 @@ def test_what_is_no_object_is_refused(value: Any) -> None:
 @pytest.mark.parametrize("text", [
     "", "{", '{"a": NaN}', '{"a": Infinity}', '{"a": 1e999}', '{"a": 1, "a": 2}', "[" * 100_000,
     '{"a":' * 33 + "1" + "}" * 33, '{"a": ' + "9" * 5000 + "}", "\ufeff{}",
-    '{"a": 9007199254740994}', " " * (1024 * 1024 + 1), "{" + ",".join(f'"{n}":1' for n in range(501)) + "}", b"\xff\xfe{\x00}\x00", "{'a': 1}", '{"a": 1}}',
+    '{"a": 9007199254740994}', " " * (1024 * 1024 + 1), "{" + ",".join(f'"{n}":1' for n in range(501)) + "}",
+    b"\xff\xfe{\x00}\x00", "{'a': 1}", '{"a": 1}}',
 ])
 def test_what_strict_json_forbids_is_refused(text: str | bytes) -> None:
     with pytest.raises(Invalid):
