@@ -13,18 +13,24 @@ import { mount as state } from "./panels/state.js";
 const PANELS = { best_so_far: bestSoFar, curves, finals, incumbent, leaderboard, log };
 const WHOLE_PAGE = [figures, state];
 
+// After a resume a trial goes on from its last checkpoint: an epoch may be told again, and what followed it is void.
+function cut(curve, length) {
+  curve.splice(Math.max(0, length));
+}
+
 // What each event does to the state. Panels listen to the events and read the state; only this table changes it.
 const CHANGES = {
   trial_proposed(search, number, data) {
     Object.assign(search.trial(number), data);
   },
-  trial_started(search, number) {
+  trial_started(search, number, data) {
     search.trial(number).status = "running";
-    search.curves.set(number, []);
+    cut(search.curve(number), data.epoch ?? 0);
   },
   epoch(search, number, data) {
     const curve = search.curve(number);
-    curve[data.epoch - 1] = data.score;
+    cut(curve, data.epoch - 1);
+    curve.push(data.score);
     Object.assign(search.trial(number), { status: "running", epochs: data.epoch });
   },
   trial_finished(search, number, data) {

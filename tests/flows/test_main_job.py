@@ -35,6 +35,7 @@ def until(page: Page, expression: str, seconds: float = 60) -> None:
 def violations(page: Page) -> list[str]:
     """What axe finds, in both themes."""
     page.evaluate(AXE)
+    page.emulate_media(reduced_motion="reduce")     # no colour is caught half-way between two themes
     found = []
     for theme in ("light", "dark"):
         page.evaluate(f"document.documentElement.dataset.bsTheme = '{theme}'")
@@ -73,6 +74,13 @@ def answer(page: Page, name: str, value: str) -> None:
         field.fill(value)
 
 
+def shown(page: Page) -> list[object]:
+    """Scores and curves as the page holds them, and the order of its table."""
+    page.wait_for_timeout(1200)                     # drawing happens twice a second
+    return page.evaluate(f"""[nasweb.search.scored().map((trial) => [trial.number, trial.score]), {ROWS},
+        [...nasweb.search.curves].filter(([, curve]) => curve.length).sort((a, b) => a[0] - b[0])]""")
+
+
 def test_from_the_form_to_a_network_that_runs_anywhere(up: Up, page: Page, tmp_path: Path) -> None:
     origin = re.match(r"https?://[^/]+", page.url)[0]
     complaints: list[str] = []
@@ -96,13 +104,25 @@ def test_from_the_form_to_a_network_that_runs_anywhere(up: Up, page: Page, tmp_p
     before = page.evaluate(ROWS)
     until(page, f"{ROWS}.length > {len(before)}")
 
+    other = page.context.new_page()                 # somebody else, in the middle of it
+    other.goto(page.url)
+    assert page.evaluate("window.sameLoad"), "the page must not have been loaded again"
+
     page.get_by_role("button", name="Pause").click()
     until(page, "document.querySelector('[data-state]').textContent.trim() === 'paused'")
     page.get_by_role("button", name="Resume").click()
     until(page, "nasweb.search.state === 'finished'", 120)
+    until(other, "nasweb.search.state === 'finished'")
+    followed = [shown(each) for each in (page, other)]
     page.reload()
     until(page, "window.nasweb && document.querySelectorAll('tr[data-trial]').length >= 8")
+    loaded = shown(page)
+    for seen in followed:                           # followed from the start, and joined in the middle
+        assert seen == loaded
     assert violations(page) == []
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.wait_for_timeout(1000)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
     assert complaints == []
 
     with page.expect_download(timeout=60_000) as download:

@@ -227,6 +227,15 @@ def test_what_is_told_again_does_not_undo_the_page(opened: Opened) -> None:
     assert stage.state("scored().length") == 1
 
 
+def test_a_resumed_trial_goes_on_from_its_checkpoint(opened: Opened) -> None:
+    stage = opened()
+    epochs = [event(12 + i, "epoch", 0, epoch=i + 1, epochs=4, score=i / 10) for i in range(3)]
+    stage.send(event(11, "trial_started", 0), *epochs)
+    stage.send(event(15, "trial_started", 0, epoch=2), event(16, "epoch", 0, epoch=3, epochs=4, score=0.9))
+    stage.wait("nasweb.search.seq === 16")
+    assert stage.state("curves.get(0)") == [0, 0.1, 0.9]
+
+
 def test_the_diagram_follows_the_incumbent_and_keeps_its_nodes(opened: Opened) -> None:
     stage = opened()
     stage.send(finished(11, 0, 0.5), event(12, "incumbent", 0, score=0.5))
