@@ -37,7 +37,7 @@ def visible_trial(user: Any, search_id: UUID, number: int) -> Trial:
 
 def searches_of(user: Any, *, archived: bool = False) -> QuerySet[Search]:
     """Newest first, each with how many of its own trials are done and their best score."""
-    found = Search.objects.visible_to(user).filter(archived_at__isnull=not archived)
+    found = Search.objects.visible_to(user).filter(archived_at__isnull=not archived).order_by("-created_at", "pk")
     return found.annotate(trials_done=Count("trials", filter=OWN), best_score=Max("trials__score", filter=OWN))
 
 

@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.contrib.auth import get_user_model
+
 from apps.searches import services
 from apps.searches.models import Event, Search, Trial
 from apps.workers import crew, reconciler, supervisor
 from apps.workers import services as workers
 from apps.workers.crew import Crew
 from apps.workers.models import Slot
-from django.contrib.auth import get_user_model
 from engine import api
 
 CHILD = Path(__file__).with_name("scripted_child.py")

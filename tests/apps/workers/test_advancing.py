@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+
 from apps.searches import services
 from apps.searches.models import Search
 from apps.searches.recorder import Superseded
@@ -16,7 +17,6 @@ from apps.workers import leases
 from apps.workers.advancing import Thinker
 from apps.workers.models import Slot
 from engine import api
-
 from tests.apps.workers.conftest import Make, consistent, state, types
 
 pytestmark = pytest.mark.django_db(transaction=True)

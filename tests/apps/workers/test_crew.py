@@ -8,13 +8,13 @@ from collections import Counter
 from typing import Any
 
 import pytest
+
 from apps.searches import selectors, services
 from apps.searches.models import Event, Search
 from apps.searches.states import Wish
 from apps.workers import crew, leases, supervisor
 from apps.workers.crew import Crew
 from apps.workers.models import Slot, Worker
-
 from tests.apps.workers.conftest import Make, Script, consistent, run, state, trial, types, until
 
 pytestmark = pytest.mark.django_db(transaction=True)

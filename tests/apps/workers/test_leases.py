@@ -7,6 +7,10 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import IntegrityError, connection
+from django.db.models import F
+from django.db.models.functions import Now
+
 from apps.searches import services
 from apps.searches.models import Search, Trial
 from apps.searches.recorder import Superseded
@@ -14,11 +18,7 @@ from apps.searches.states import Wish
 from apps.workers import leases
 from apps.workers import services as workers
 from apps.workers.models import Slot
-from django.db import IntegrityError, connection
-from django.db.models import F
-from django.db.models.functions import Now
 from engine import api
-
 from tests.apps.workers.conftest import Make, consistent, proposed, state, types
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -1,0 +1,68 @@
+"""A person, and searches of theirs that no worker touches."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.contrib.auth import get_user_model
+
+from apps.searches import services
+from apps.searches.models import Search, Trial
+from engine import api
+
+DOCUMENT = {"version": 1, "name": "test", "space": {"kind": "nas_bench_201", "preset": "cpu"}, "strategy": {"name": "random_search"},
+            "dataset": {"name": "digits"}, "budget": {"trials": 5}}
+Make = Callable[..., Search]
+
+
+@pytest.fixture(autouse=True)
+def artifacts(settings: Any, tmp_path: Path) -> Path:
+    settings.ARTIFACTS = tmp_path / "artifacts"
+    return settings.ARTIFACTS
+
+
+@pytest.fixture
+def person(db: None) -> Any:
+    return get_user_model().objects.create_user("ada", password="a long pass phrase")
+
+
+@pytest.fixture
+def stranger(db: None) -> Any:
+    return get_user_model().objects.create_user("bob", password="another pass phrase")
+
+
+@pytest.fixture
+def make(person: Any) -> Make:
+    def create(**more: Any) -> Search:
+        return services.create(person, {**DOCUMENT, **more})
+
+    return create
+
+
+@pytest.fixture
+def search(make: Make) -> Search:
+    return make()
+
+
+def in_state(search: Search, state: str) -> Search:
+    """As if it had come there."""
+    Search.objects.filter(pk=search.pk).update(state=state)
+    search.refresh_from_db()
+    return search
+
+
+def add(search: Search, number: int, status: str = "pending", score: float | None = None, **more: Any) -> Trial:
+    """A trial as it would be after its outcome (or before)."""
+    genotype = next(iter(api.sample(search.document["space"], 1, number)))["genotype"]
+    work = {"type": "candidate", "architecture": {"kind": "nas_bench_201", "genotype": genotype}, "hyper": {}, "fidelity": {},
+            "weights": {"source": "scratch", "trial": None, "morphs": []}, "parents": [], "origin": {"how": "random"},
+            "trial": number, "final_of": None, "seed": 0}
+    if status in ("done", "failed", "pruned"):
+        more.setdefault("score_kind", "scratch")
+        error = {} if status == "done" else {"error": "it broke"}
+        more.setdefault("outcome", {"status": status, "score": score, "score_kind": "scratch", "metrics": error, "spend": {},
+                                    "artifact": None, "payload": {}})
+    return Trial.objects.create(search=search, number=number, work=work, status=status, score=score, **more)
