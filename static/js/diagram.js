@@ -8,6 +8,7 @@ const STATES = new Set(["input", "add", "concat"]);
 const NOTHING = new Set(["none", "zero"]);
 const PASSING = new Set(["skip_connect", "identity", "skip"]);
 const RADIUS = 15;
+const UNIT = 74;
 const moves = () => !matchMedia("(prefers-reduced-motion: reduce)").matches;
 let loading = null;
 let numbered = 0;
@@ -54,10 +55,16 @@ export function picture(cell) {
 
 const wide = (text) => Math.max(2 * RADIUS, text.length * 5.9 + 14);
 
-function arranged(library, { nodes, edges }) {
-  const chain = edges.every((edge) => !edge.label) && nodes.length > 4;
+// Chains go down; cells go to the right, or down as well where the place is too narrow to read them.
+function arranged(library, content, room) {
+  const chain = content.edges.every((edge) => !edge.label) && content.nodes.length > 4;
+  const graph = laidOut(library, content, chain);
+  return chain || !room || graph.graph().width <= 1.2 * room ? graph : laidOut(library, content, true);
+}
+
+function laidOut(library, { nodes, edges }, down) {
   const graph = new library.graphlib.Graph({ multigraph: true });
-  graph.setGraph({ rankdir: chain ? "TB" : "LR", nodesep: 22, ranksep: chain ? 20 : 14, edgesep: 12, marginx: 8, marginy: 8 });
+  graph.setGraph({ rankdir: down ? "TB" : "LR", nodesep: 22, ranksep: down ? 20 : 14, edgesep: 12, marginx: 8, marginy: 8 });
   for (const node of nodes) {
     graph.setNode(node.id, { width: node.round ? wide("") + 8 : wide(node.label), height: node.round ? 2 * RADIUS + 8 : 28 });
   }
@@ -87,6 +94,19 @@ function smooth(points) {
   return path;
 }
 
+function standing({ name, shape, size }, i) {
+  const middle = (i + 0.5) * UNIT;
+  return [element("rect", { class: "node in", x: i * UNIT + 8, width: UNIT - 16, y: 48 - size, height: size, rx: 3 }),
+    element("text", { x: middle, y: 61, "text-anchor": "middle" }, name),
+    element("text", { class: "quiet", x: middle, y: 74, "text-anchor": "middle" }, shape)];
+}
+
+function listed({ name, shape, size }, i) {
+  return [element("rect", { class: "node in", x: 30 - size / 2, width: size, y: 20 * i + 7, height: 12, rx: 3 }),
+    element("text", { x: 72, y: 20 * i + 17 }, name),
+    element("text", { class: "quiet", x: 226, y: 20 * i + 17, "text-anchor": "end" }, shape)];
+}
+
 export class Diagram {
   constructor(host, name = "diagram") {
     this.host = host;
@@ -100,7 +120,7 @@ export class Diagram {
     const library = await dagreLibrary();
     if (turn !== this.turn) return;
     const content = picture(drawing.cell);
-    const graph = arranged(library, content);
+    const graph = arranged(library, content, this.host.clientWidth);
     this.frame(graph.graph(), title, drawing.words ?? "");
     const seen = new Set();
     for (const edge of content.edges) this.edge(edge, graph.edge(edge.from, edge.to, edge.id), seen);
@@ -180,24 +200,18 @@ export class Diagram {
     this.move(label, route);
   }
 
-  // The whole network at a glance: a box a group, as high as its feature map is large.
+  // The whole network at a glance: a box a group, as high as its feature map is large; as wide, where they stand in a list.
   strip(macro) {
     this.macro?.remove();
     if (!macro.length) return;
-    const unit = 74;
-    const words = macro.map((box) => `${box.group || "layers"} ${box.shape.join("×")}`).join(", ");
-    this.macro = element("svg", { role: "img", width: "100%", viewBox: `0 0 ${unit * macro.length} 78`, "aria-label": `Network: ${words}` });
-    this.macro.style.maxWidth = `${unit * macro.length * 1.3}px`;
-    macro.forEach((box, i) => {
-      const side = box.shape.length === 3 ? box.shape[1] : 1;
-      const height = 8 + 6 * Math.log2(Math.max(1, side));
-      const name = (box.group || "layers").split(":")[0];
-      this.macro.append(
-        element("rect", { class: "node in", x: i * unit + 8, width: unit - 16, y: 48 - height, height, rx: 3 }),
-        element("text", { x: (i + 0.5) * unit, y: 61, "text-anchor": "middle" }, name),
-        element("text", { class: "quiet", x: (i + 0.5) * unit, y: 74, "text-anchor": "middle" }, box.shape.join("×")),
-      );
-    });
+    const boxes = macro.map(({ group, shape }) => ({ name: (group || "layers").split(":")[0], shape: shape.join("×"),
+      size: 8 + 6 * Math.log2(Math.max(1, shape.length === 3 ? shape[1] : 1)) }));
+    const list = this.host.clientWidth > 0 && UNIT * boxes.length > 1.2 * this.host.clientWidth;
+    const [width, height] = list ? [230, 20 * boxes.length + 8] : [UNIT * boxes.length, 78];
+    this.macro = element("svg", { role: "img", width: "100%", viewBox: `0 0 ${width} ${height}`,
+      "aria-label": `Network: ${boxes.map((box) => `${box.name} ${box.shape}`).join(", ")}` });
+    Object.assign(this.macro.style, { maxWidth: `${width * 1.3}px`, display: "block", margin: "0.5rem auto 0" });
+    boxes.forEach((box, i) => this.macro.append(...(list ? listed(box, i) : standing(box, i))));
     this.host.append(this.macro);
   }
 
