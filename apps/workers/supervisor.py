@@ -51,8 +51,8 @@ def _slice(lease: Lease, child: Child, writer: Writer, closing: threading.Event)
     if not child.greeted.wait(120):
         child.kill()
         raise Lost("the trainer child did not start")
-    order = child.order("perform", spec=trial.search.document, work=trial.work, folder=str(trial.folder), data=str(settings.DATA),
-                        device=child.place, comparison=comparison(trial, spec))
+    order = child.order("perform", spec=trial.search.document, work=trial.work, folder=str(trial.folder),
+                        data=str(settings.DATA), device=child.place, comparison=comparison(trial, spec))
     watch = Watch(lease, child, order, writer, closing)
     for message in child.hear(order, GLANCE):
         watch.look(spoke=message is not None)

@@ -13,8 +13,8 @@ from apps.searches import services
 from apps.searches.models import Search, Trial
 from engine import api
 
-DOCUMENT = {"version": 1, "name": "test", "space": {"kind": "nas_bench_201", "preset": "cpu"}, "strategy": {"name": "random_search"},
-            "dataset": {"name": "digits"}, "budget": {"trials": 5}}
+DOCUMENT = {"version": 1, "name": "test", "space": {"kind": "nas_bench_201", "preset": "cpu"},
+            "strategy": {"name": "random_search"}, "dataset": {"name": "digits"}, "budget": {"trials": 5}}
 Make = Callable[..., Search]
 
 
@@ -63,6 +63,6 @@ def add(search: Search, number: int, status: str = "pending", score: float | Non
     if status in ("done", "failed", "pruned"):
         more.setdefault("score_kind", "scratch")
         error = {} if status == "done" else {"error": "it broke"}
-        more.setdefault("outcome", {"status": status, "score": score, "score_kind": "scratch", "metrics": error, "spend": {},
-                                    "artifact": None, "payload": {}})
+        more.setdefault("outcome", {"status": status, "score": score, "score_kind": "scratch", "metrics": error,
+                                    "spend": {}, "artifact": None, "payload": {}})
     return Trial.objects.create(search=search, number=number, work=work, status=status, score=score, **more)

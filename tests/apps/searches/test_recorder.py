@@ -43,7 +43,8 @@ def test_the_document_is_taken_apart(search: Search) -> None:
 
 
 def test_numbers_that_json_does_not_have_become_null(search: Search) -> None:
-    record(search.id, [{"event": "epoch", "trial": 0, "score": float("nan"), "deep": [{"loss": float("inf")}, (1.5, -float("inf"))]}])
+    deep = [{"loss": float("inf")}, (1.5, -float("inf"))]
+    record(search.id, [{"event": "epoch", "trial": 0, "score": float("nan"), "deep": deep}])
     assert Event.objects.get(search=search, seq=2).data == {"score": None, "deep": [{"loss": None}, [1.5, None]]}
 
 
@@ -111,7 +112,7 @@ def test_many_writers_leave_no_gap(make: Make) -> None:
         texts = [row.data["text"] for row in Event.objects.filter(search=one, type="log").order_by("seq")]
         for number in range(6):
             own = [text for text in texts if text.startswith(f"{number}-")]
-            assert own == sorted(own, key=lambda text: [int(part) for part in text.split("-")]), "each writer's order is kept"
+            assert own == sorted(own, key=lambda text: [int(part) for part in text.split("-")]), "each keeps its order"
 
 
 def test_a_dead_broker_is_counted_not_raised(search: Search, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -34,7 +34,8 @@ def finish_next(slot: Slot, score: float = 0.5) -> None:
     lease = leases.claim(slot)
     assert lease is not None
     search = Search.objects.get(pk=lease.search_id)
-    outcome = api.Outcome("done", score, metrics={"parameters": 7, "flops": 70, "curve": [score]}, spend={"seconds": 1.0, "epochs": 1.0})
+    metrics = {"parameters": 7, "flops": 70, "curve": [score]}
+    outcome = api.Outcome("done", score, metrics=metrics, spend={"seconds": 1.0, "epochs": 1.0})
     leases.finish(lease, api.parse(search.document), api.work_from(search.trials.get(number=lease.number).work), outcome)
 
 

@@ -47,7 +47,8 @@ def test_the_incumbent_only_gets_better(worker: Crew, make: Make) -> None:
     search = make(trials=8)
     run(search)
     until(lambda: state(search) == "finished")
-    scores = list(Event.objects.filter(search=search, type="incumbent").order_by("seq").values_list("data__score", flat=True))
+    told = Event.objects.filter(search=search, type="incumbent").order_by("seq")
+    scores = list(told.values_list("data__score", flat=True))
     assert scores == sorted(set(scores)) and len(scores) > 1
     best = selectors.incumbent(search)
     assert best is not None and best.score == scores[-1]

@@ -31,7 +31,8 @@ def test_one_a_gpu(no_gpus: Path) -> None:
     assert slots.devices(3) == ["cuda:0", "cuda:1", "cuda:0"]
 
 
-@pytest.mark.parametrize(("visible", "found"), [("", []), ("-1", []), ("1,3", ["cuda:1", "cuda:3"]), ("GPU-8a1b", ["cuda:GPU-8a1b"])])
+@pytest.mark.parametrize(("visible", "found"), [("", []), ("-1", []), ("1,3", ["cuda:1", "cuda:3"]),
+                                                ("GPU-8a1b", ["cuda:GPU-8a1b"])])
 def test_the_environment_limits_them(monkeypatch: pytest.MonkeyPatch, visible: str, found: list[str]) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
     assert slots.gpus() == found

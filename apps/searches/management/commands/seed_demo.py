@@ -23,7 +23,7 @@ DEMOS = {
 
 
 class Command(BaseCommand):
-    help = "Start the demo searches: a short one that soon is finished, and a longer one. Those that are there stay as they are."
+    help = "Start the demo searches: a short one that soon is finished, and a longer one. Those that are there stay."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--if-empty", action="store_true", help="only where there is no search at all yet")
