@@ -15,7 +15,8 @@ from apps.searches.models import Trial
 from apps.workers import selectors
 from apps.workers.models import Slot, Worker
 
-DOCUMENT = {"name": "secret plan", "space": {"kind": "chain"}, "strategy": {"name": "random_search"}, "dataset": {"name": "digits"}}
+DOCUMENT = {"name": "secret plan", "space": {"kind": "chain"}, "strategy": {"name": "random_search"},
+            "dataset": {"name": "digits"}}
 
 
 def browser_of(person: Any) -> Client:
@@ -34,20 +35,22 @@ def busy(ada: Any) -> Slot:
     """A worker with two slots, one of which trains a trial of ada's."""
     worker = Worker.objects.create(host="<b>host", pid=7, facts={"torch": "2.14", "cores": 4}, seen_at=timezone.now())
     trial = Trial.objects.create(search=services.create(ada, DOCUMENT), number=3, work={}, status="running",
-                                 lease_until=timezone.now())
+                                 lease_owner=worker.id, lease_until=timezone.now())
     Slot.objects.create(worker=worker, index=1, device="cuda:0")
     return Slot.objects.create(worker=worker, index=0, device="cpu", trial=trial)
 
 
 def test_a_worker_shows_its_slots_and_facts(ada: Any, busy: Slot) -> None:
     text = browser_of(ada).get("/workers/").content.decode()
-    for words in ("&lt;b&gt;host, process 7", "Slot 0, cpu", "Slot 1, cuda:0", "trial 3 of secret plan", "2.14", "idle", ">here<"):
+    for words in ("&lt;b&gt;host, process 7",
+                  "Slot 0, cpu", "trial 3 of secret plan", "Slot 1, cuda:0", "idle", "2.14", ">here<"):
         assert words in text
     assert "2 slots: 1 busy" in text
 
 
 def test_of_a_strangers_trial_only_that_the_slot_is_busy(busy: Slot) -> None:
-    text = browser_of(get_user_model().objects.create_user("bob", password="a long pass phrase")).get("/workers/").content.decode()
+    bob = get_user_model().objects.create_user("bob", password="a long pass phrase")
+    text = browser_of(bob).get("/workers/").content.decode()
     assert "secret plan" not in text
     assert "<dd>busy</dd>" in text
 

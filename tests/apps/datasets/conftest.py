@@ -1,0 +1,14 @@
+"""A browser that is signed in."""
+
+from __future__ import annotations
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.test import Client
+
+
+@pytest.fixture
+def browser(db: None) -> Client:
+    client = Client()
+    client.force_login(get_user_model().objects.create_user("ada", password="a long pass phrase"))
+    return client
