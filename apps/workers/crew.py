@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
 import logging
 import os
 import threading
+import time
 from collections.abc import Callable
 from functools import partial
 
@@ -50,8 +52,9 @@ class Crew:
         """Running trials go to their next checkpoint and wait for another worker."""
         self.closing.set()
         self.wake()
+        until = time.monotonic() + patience
         for thread in self.threads:
-            thread.join(patience)
+            thread.join(max(0.0, until - time.monotonic()))
         self.thinker.close()
         self.writer.end()
         services.leave(self.worker_id)
@@ -105,16 +108,21 @@ class Crew:
             log.exception("the thinking child did not start")
 
     def _reconcile(self) -> None:
+        """First what an earlier process of this machine left behind, then a round every few seconds."""
+        self._look(lambda: leases.expire(services.dead_here()))
         while not self.closing.wait(reconciler.EVERY):
-            try:
-                services.seen(self.worker_id)
-                reconciler.reconcile(self.thinker.advance)
-            except DatabaseError as error:
-                log.warning("the database does not answer (%s); looking again", error)
-            except Exception:                   # the clock must go on
-                log.exception("reconciler")
-            close_old_connections()
-            self.wake()
+            self._look(lambda: services.seen(self.worker_id))
+            self._look(lambda: reconciler.reconcile(self.thinker.advance))
+
+    def _look(self, chore: Callable[[], object]) -> None:
+        try:
+            chore()
+        except DatabaseError as error:
+            log.warning("the database does not answer (%s); looking again", error)
+        except Exception:                       # the clock must go on
+            log.exception("reconciler")
+        close_old_connections()
+        self.wake()
 
 
 _here: list[Crew] = []
@@ -124,6 +132,7 @@ def begin() -> None:
     """This process becomes a worker."""
     _here.append(Crew())
     _here[0].start()
+    atexit.register(end)                # Celery's cold shutdown sends no signal at its end
 
 
 def here() -> Crew | None:
@@ -132,5 +141,6 @@ def here() -> Crew | None:
 
 def end() -> None:
     """This process ends as a worker."""
+    atexit.unregister(end)
     if _here:
         _here.pop().close()

@@ -57,12 +57,12 @@ def in_state(search: Search, state: str) -> Search:
 def add(search: Search, number: int, status: str = "pending", score: float | None = None, **more: Any) -> Trial:
     """A trial as it would be after its outcome (or before)."""
     genotype = next(iter(api.sample(search.document["space"], 1, number)))["genotype"]
-    work = {"type": "candidate", "architecture": {"kind": "nas_bench_201", "genotype": genotype}, "hyper": {}, "fidelity": {},
-            "weights": {"source": "scratch", "trial": None, "morphs": []}, "parents": [], "origin": {"how": "random"},
+    work = {"type": "candidate", "architecture": {"kind": "nas_bench_201", "genotype": genotype}, "hyper": {},
+            "fidelity": {}, "weights": {"source": "scratch", "trial": None, "morphs": []}, "parents": [], "origin": {"how": "random"},
             "trial": number, "final_of": None, "seed": 0}
     if status in ("done", "failed", "pruned"):
         more.setdefault("score_kind", "scratch")
-        error = {} if status == "done" else {"error": "it broke"}
-        more.setdefault("outcome", {"status": status, "score": score, "score_kind": "scratch", "metrics": error,
+        metrics = {} if status == "done" else {"error": "it broke"}
+        more.setdefault("outcome", {"status": status, "score": score, "score_kind": "scratch", "metrics": metrics,
                                     "spend": {}, "artifact": None, "payload": {}})
     return Trial.objects.create(search=search, number=number, work=work, status=status, score=score, **more)

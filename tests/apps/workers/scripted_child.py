@@ -81,7 +81,8 @@ class Scripted(Child):
 def outcome(score: float | None) -> dict[str, Any]:
     status = "failed" if score is None else "done"
     return {"status": status, "score": score, "score_kind": "scratch", "artifact": "0" * 64, "payload": {},
-            "metrics": {"parameters": 100, "flops": 2000, "curve": [0.5]}, "spend": {"seconds": 0.4, "epochs": float(EPOCHS)}}
+            "metrics": {"parameters": 100, "flops": 2000, "curve": [0.5]},
+            "spend": {"seconds": 0.4, "epochs": float(EPOCHS)}}
 
 
 def failed(kind: str) -> dict[str, Any]:

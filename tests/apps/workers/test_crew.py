@@ -12,10 +12,11 @@ import pytest
 from apps.searches import selectors, services
 from apps.searches.models import Event, Search
 from apps.searches.states import Wish
-from apps.workers import crew, leases, supervisor
+from apps.workers import crew, leases, reconciler, supervisor
+from apps.workers import services as workers
 from apps.workers.crew import Crew
 from apps.workers.models import Slot, Worker
-from tests.apps.workers.conftest import Make, Script, consistent, run, state, trial, types, until
+from tests.apps.workers.conftest import Make, Script, consistent, proposed, run, state, trial, types, until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -240,6 +241,21 @@ def test_the_end_of_a_worker_gives_its_trials_back(settings: Any, make: Make, sc
         crew.end()
     assert epochs(search, 0) == ["1", "2", "3", "4"]
     consistent(search)
+
+
+def test_what_a_dead_process_left_is_taken_over_at_once(make: Make, slot: Slot, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not only when its leases have run out: that would take fifteen seconds."""
+    search = make(trials=1)
+    proposed(search)
+    assert leases.claim(slot) is not None
+    monkeypatch.setattr(workers, "_alive", lambda pid: False)
+    monkeypatch.setattr(reconciler, "EVERY", 60.0)
+    crew.begin()
+    try:
+        until(lambda: trial(search, 0).status == "done", 10)
+    finally:
+        crew.end()
+    assert trial(search, 0).attempt == 1
 
 
 def test_without_any_message_the_work_is_found(worker: Crew, make: Make) -> None:
