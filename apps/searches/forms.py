@@ -172,7 +172,7 @@ class NewSearch:
     def _refuse(self, problem: api.Problem) -> None:
         found = self._at(problem.path)
         name = found.row["name"].replace("_", " ").capitalize() if found else problem.path
-        sentence = _sentence(name, problem)
+        sentence = _sentence(name, problem).replace(" or null", ", or empty")
         if found:
             found.errors.append(sentence)
         self.problems.append((found, sentence))

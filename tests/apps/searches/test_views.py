@@ -112,6 +112,7 @@ def test_a_wrong_answer_stays_and_its_fault_stands_next_to_it(browser: Client) -
         assert f'id="f-{name}-error"' in text
         assert f'<a href="#f-{name}">' in text
     assert re.search(r'role="alert" tabindex="-1" id="errors" autofocus', text)
+    assert "Trials must be a number; allowed: a whole number from 1 to 1,000,000, or empty." in text
 
 
 def test_check_looks_and_starts_nothing(browser: Client) -> None:
