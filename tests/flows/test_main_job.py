@@ -92,6 +92,7 @@ def test_from_the_form_to_a_network_that_runs_anywhere(up: Up, page: Page, tmp_p
         answer(page, name, value)
     page.get_by_role("button", name=re.compile("start", re.I)).click()
     page.wait_for_url(re.compile(r"/searches/[0-9a-f-]{36}/$"))
+    until(page, "window.nasweb")
     page.evaluate("window.sameLoad = true")
     begun = page.evaluate("nasweb.search.seq")
 
@@ -112,7 +113,7 @@ def test_from_the_form_to_a_network_that_runs_anywhere(up: Up, page: Page, tmp_p
     until(page, "document.querySelector('[data-state]').textContent.trim() === 'paused'")
     page.get_by_role("button", name="Resume").click()
     until(page, "nasweb.search.state === 'finished'", 120)
-    until(other, "nasweb.search.state === 'finished'")
+    until(other, "window.nasweb?.search.state === 'finished'")
     followed = [shown(each) for each in (page, other)]
     page.reload()
     until(page, "window.nasweb && document.querySelectorAll('tr[data-trial]').length >= 8")
