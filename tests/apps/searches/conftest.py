@@ -58,7 +58,8 @@ def add(search: Search, number: int, status: str = "pending", score: float | Non
     """A trial as it would be after its outcome (or before)."""
     genotype = next(iter(api.sample(search.document["space"], 1, number)))["genotype"]
     work = {"type": "candidate", "architecture": {"kind": "nas_bench_201", "genotype": genotype}, "hyper": {},
-            "fidelity": {}, "weights": {"source": "scratch", "trial": None, "morphs": []}, "parents": [], "origin": {"how": "random"},
+            "fidelity": {}, "weights": {"source": "scratch", "trial": None, "morphs": []}, "parents": [],
+            "origin": {"how": "random"},
             "trial": number, "final_of": None, "seed": 0}
     if status in ("done", "failed", "pruned"):
         more.setdefault("score_kind", "scratch")
