@@ -33,4 +33,4 @@ def read(path: Path) -> NDArray[np.uint8]:
         raise Unavailable(f"{path.name} cannot be read: {error}") from error
     if len(content) != size:
         raise Unavailable(f"{path.name} is cut short or has bytes left over")
-    return np.frombuffer(content, np.uint8).reshape(shape)
+    return np.frombuffer(bytearray(content), np.uint8).reshape(shape)      # writable, as torch wants it

@@ -28,9 +28,13 @@ class Network(nn.Module):
         for node in self.nodes:
             given = shapes[node.inputs[0]] if node.inputs else shape
             self.add_module(node.name, LAYERS[node.op](node, given))
+        last = {name: node.name for node in self.nodes for name in node.inputs}          # who hears a node last
+        self.spent = [[name for name in set(node.inputs) if last[name] == node.name] for node in self.nodes]
 
     def forward(self, x: Tensor) -> Tensor:
         values: dict[str, Tensor] = {}
-        for node, layer in zip(self.nodes, self.children(), strict=True):
+        for node, layer, spent in zip(self.nodes, self.children(), self.spent, strict=True):
             values[node.name] = layer(*[values[source] for source in node.inputs] if node.inputs else (x,))
+            for name in spent:
+                del values[name]
         return values[self.output]

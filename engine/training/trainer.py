@@ -17,7 +17,7 @@ from engine.rng import stream_seed
 from engine.training.data import Split, Splits, epoch_order
 from engine.training.schedule import learning_rate
 
-EVALUATION_BATCH = 500
+EVALUATION_BATCH = {"cpu": 64, "cuda": 1024}    # on CPUs what stays near the caches is three times quicker
 Augment = Callable[[Tensor, Tensor, int], Tensor]          # stored images, their places in the training set, the epoch
 
 
@@ -141,7 +141,8 @@ def accuracy(model: nn.Module, splits: Splits, part: Split) -> float:
     """The share of images whose class the network names, computed in full precision."""
     model.eval()
     right = 0
-    batches = torch.split(part.images, EVALUATION_BATCH), torch.split(part.labels, EVALUATION_BATCH)
+    size = EVALUATION_BATCH[part.images.device.type]
+    batches = torch.split(part.images, size), torch.split(part.labels, size)
     for images, labels in zip(*batches, strict=True):
         right += int((model(splits.normalise(images)).argmax(1) == labels).sum())
     return right / len(part)

@@ -87,6 +87,12 @@ def test_add_concat_and_identity() -> None:
         assert torch.equal(build(graph, (2, 2, 2))(given), expected)
 
 
+def test_results_are_kept_until_their_last_reader() -> None:
+    graph = network(Node("a", "relu", ("input",)), Node("b", "add", ("a", "a")), Node("c", "add", ("b", "input")),
+                    layer("add", "c", "a"))
+    assert build(graph, (1, 1, 1))(torch.full((1, 1, 1, 1), 2.0)).item() == 8.0
+
+
 def test_relu_leaves_what_others_read_alone() -> None:
     graph = network(Node("wide", "identity", ("input",)), Node("bent", "relu", ("wide",)), layer("add", "wide", "bent"))
     given = torch.tensor([-1.0, 2.0]).reshape(1, 2, 1, 1)

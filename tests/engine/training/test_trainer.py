@@ -224,7 +224,7 @@ def test_accuracy_counts_what_is_right(monkeypatch: pytest.MonkeyPatch) -> None:
     data = splits()
     share = (data.test.labels == 1).float().mean().item()
     assert accuracy(Always(), data, data.test) == pytest.approx(share)
-    monkeypatch.setattr(trainer, "EVALUATION_BATCH", 3)
+    monkeypatch.setattr(trainer, "EVALUATION_BATCH", {"cpu": 3})
     assert accuracy(Always(), data, data.test) == pytest.approx(share)
 
 
