@@ -43,6 +43,10 @@ def page(trial: Trial) -> dict[str, Any]:
     }
 
 
+def failed_download(trial: Trial) -> Download | None:
+    return Download.objects.filter(trial=trial, state=Download.State.FAILED).first()
+
+
 def file(download: Download) -> Path | None:
     """The zip on disk; nothing outside the artifact store is ever served."""
     store = Path(settings.ARTIFACTS).resolve()

@@ -30,8 +30,10 @@ def drawing(request: HttpRequest, search_id: UUID, number: int) -> JsonResponse:
 
 @require_safe
 def download(request: HttpRequest, search_id: UUID, number: int) -> HttpResponse | FileResponse:
-    """The zip; while a worker makes and checks it, a page that asks again by itself."""
+    """The zip; while a worker makes and checks it, a page that asks again by itself. `?again=1`: one that failed is tried again."""
     found = searches.visible_trial(request.user, search_id, number)
+    if (failed := selectors.failed_download(found)) and request.GET.get("again") != "1":
+        return render(request, "architectures/download.html", {"trial": found, "reason": failed.reason, "again": True}, status=409)
     try:
         made = services.request_download(found)
     except TransitionError as error:
@@ -40,7 +42,7 @@ def download(request: HttpRequest, search_id: UUID, number: int) -> HttpResponse
         return FileResponse(file.open("rb"), as_attachment=True, filename=selectors.file_name(found))
     if made.state == Download.State.WANTED:
         waiting = render(request, "architectures/download.html", {"trial": found}, status=202)
-        waiting.headers["Refresh"] = "2"
+        waiting.headers["Refresh"] = f"2; url={request.path}"
         return waiting
-    reason = made.reason or "The file is no longer there."
+    reason = "The file is no longer there."
     return render(request, "architectures/download.html", {"trial": found, "reason": reason}, status=409)

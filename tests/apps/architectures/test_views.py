@@ -69,7 +69,7 @@ def test_a_download_that_is_not_there_is_asked_for_once_and_comes_by_itself(
         browser: Client, search: Search, artifacts: Path, at: Address) -> None:
     for _ in range(2):
         waiting = browser.get(at(0, "download.zip"))
-        assert (waiting.status_code, waiting.headers["Refresh"]) == (202, "2")
+        assert (waiting.status_code, waiting.headers["Refresh"]) == (202, f"2; url={at(0, 'download.zip')}")
     download = Download.objects.get()
     assert download.trial.number == 0
     download.delete()
@@ -77,6 +77,18 @@ def test_a_download_that_is_not_there_is_asked_for_once_and_comes_by_itself(
     answer = browser.get(at(0, "download.zip"))
     assert b"".join(answer.streaming_content) == b"PK made by a worker"
     assert answer.headers["Content-Disposition"] == 'attachment; filename="resume-of-cells-trial-0.zip"'
+
+
+def test_a_download_that_failed_says_why_and_is_tried_again_only_if_asked(
+        browser: Client, search: Search, artifacts: Path, at: Address) -> None:
+    made(search, artifacts, state="failed", reason="the score was not reproduced")
+    for _ in range(2):
+        answer = browser.get(at(0, "download.zip"))
+        assert answer.status_code == 409
+        assert "the score was not reproduced" in answer.content.decode()
+    assert Download.objects.get().state == "failed"
+    assert browser.get(at(0, "download.zip?again=1")).status_code == 202
+    assert Download.objects.get().state == "wanted"
 
 
 def test_nothing_outside_the_store_is_served(browser: Client, search: Search, artifacts: Path, at: Address) -> None:

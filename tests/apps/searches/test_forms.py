@@ -94,7 +94,7 @@ def test_every_number_says_its_bounds_when_they_are_left() -> None:
         if field.row["type"] in ("integer", "real") and field.name in chosen_names() and field.name != "seed":
             for bound, step in zip(field.row["bounds"], (-1, 1), strict=True):
                 found = errors({field.name: [str(bound + step * (1 if field.row["type"] == "integer" else abs(bound) + 1))]})
-                assert field.row["allowed"] in found[field.name][0], field.name
+                assert field.row["allowed"].removesuffix(" or null") in found[field.name][0], field.name
                 tried += 1
     assert tried > 20
 
