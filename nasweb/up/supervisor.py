@@ -70,7 +70,8 @@ class Supervisor:
         port = self._port()
         web = self._start("web", commands.web(self.host, port))
         self._start("worker", commands.worker())
-        self._command("seed_demo")
+        if os.environ.get("NASWEB_DEMO", "1") != "0":
+            self._command("seed_demo", "--if-empty")
         self._answering(web, port)
         (self.run_folder / "address").write_text(f"http://{self._visible_host()}:{port}")
         link = self._command("sign_in_link", quiet=True)
