@@ -30,10 +30,11 @@ def drawing(request: HttpRequest, search_id: UUID, number: int) -> JsonResponse:
 
 @require_safe
 def download(request: HttpRequest, search_id: UUID, number: int) -> HttpResponse | FileResponse:
-    """The zip; while a worker makes and checks it, a page that asks again by itself. `?again=1`: one that failed is tried again."""
+    """The zip; while a worker makes and checks it, a page that asks again by itself. `?again=1` retries one that failed."""
     found = searches.visible_trial(request.user, search_id, number)
     if (failed := selectors.failed_download(found)) and request.GET.get("again") != "1":
-        return render(request, "architectures/download.html", {"trial": found, "reason": failed.reason, "again": True}, status=409)
+        shown = {"trial": found, "reason": failed.reason, "again": True}
+        return render(request, "architectures/download.html", shown, status=409)
     try:
         made = services.request_download(found)
     except TransitionError as error:
