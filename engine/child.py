@@ -1,6 +1,6 @@
 """The trainer child: orders in on stdin, events out on stdout, one JSON value a line.
 
-It alone imports torch. One thread reads orders, so that a stop is heard in mid-training; the main thread works.
+It alone imports torch (`light`: only when a strategy needs it). One thread reads orders, so that a stop is heard in mid-training; the main thread works.
 """
 
 from __future__ import annotations
@@ -102,7 +102,16 @@ def die_with_parent() -> None:
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
-def main() -> int:
+def warmed() -> dict[str, str]:
+    """Import torch before somebody waits for it."""
+    import torch
+
+    torch.set_num_threads(int(THREADS))
+    return {"torch": torch.__version__, "device": "cuda" if torch.cuda.is_available() else "cpu"}
+
+
+def main(light: bool) -> int:
+    """`light`: a child that only thinks leaves torch to the strategies that need it."""
     die_with_parent()
     out, lock = os.fdopen(os.dup(1), "w", buffering=1), threading.Lock()
     os.dup2(2, 1)                                     # a stray print must not break the protocol
@@ -111,9 +120,7 @@ def main() -> int:
         with lock:
             out.write(json.dumps(message, allow_nan=False) + "\n")
 
-    import torch
-
-    torch.set_num_threads(int(THREADS))
+    hello = {"pid": os.getpid(), "threads": int(THREADS), **({} if light else warmed())}
     child, orders = Child(say), queue.Queue[Order | None]()
 
     def read() -> None:
@@ -126,12 +133,11 @@ def main() -> int:
         os._exit(0)                                   # the supervisor is gone; checkpoints are on disk
 
     threading.Thread(target=read, daemon=True).start()
-    say({"hello": {"pid": os.getpid(), "torch": torch.__version__, "threads": int(THREADS),
-                   "device": "cuda" if torch.cuda.is_available() else "cpu"}})
+    say({"hello": hello})
     while (order := orders.get()) is not None:
         child.handle(order)
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(light="light" in sys.argv[1:]))

@@ -149,11 +149,13 @@ USE_I18N = False
 USE_TZ = True
 TIME_ZONE = "UTC"
 
+# who says more than a person reads; each nudge of Celery would be two lines
+QUIET = ("daphne", "asyncio", "httpx", "kombu", "celery.redirected", "celery.app.trace", "celery.worker.strategy")
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "{levelname:7} {name}: {message}", "style": "{"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line", "stream": sys.stderr}},
     "root": {"handlers": ["stderr"], "level": env.text("NASWEB_LOG", "INFO").upper()},
-    "loggers": {name: {"level": "WARNING"} for name in ("daphne", "asyncio", "httpx", "kombu", "celery.redirected")},
+    "loggers": {name: {"level": "WARNING"} for name in QUIET},
 }

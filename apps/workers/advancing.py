@@ -12,7 +12,7 @@ from uuid import UUID
 from apps.searches import services
 from apps.searches.models import Search
 from apps.searches.recorder import Superseded
-from apps.workers.children import Child, Lost, Nursery
+from apps.workers.children import NONE, Child, Lost, Nursery
 
 log = logging.getLogger(__name__)
 BEAT = 3.0                      # seconds between signs that somebody still thinks
@@ -24,7 +24,7 @@ class Thinker:
     """The process's thinking child. It keeps the searches resident it thought for last."""
 
     def __init__(self) -> None:
-        self.nursery = Nursery("cpu")
+        self.nursery = Nursery(NONE)
         self.lock = threading.Lock()
         self.resident: dict[UUID, tuple[Child, int, str]] = {}      # child, state_version, the child's name for that state
 
@@ -40,7 +40,7 @@ class Thinker:
                     return
 
     def warm(self) -> None:
-        """Let the child import torch before somebody waits for it."""
+        """Start the child before somebody waits for it."""
         with self.lock:
             self.nursery.warm()
 

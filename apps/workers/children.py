@@ -21,6 +21,7 @@ log = logging.getLogger(__name__)
 SECRETS = ("NASWEB_SECRET_KEY", "NASWEB_SECRET_KEY_FILE", "NASWEB_SECRET_KEY_FALLBACKS", "DATABASE_URL", "DATABASE_URL_FILE",
            "REDIS_URL", "REDIS_URL_FILE")
 RECYCLE = 200                   # orders until a child is replaced by a fresh one: what leaks, leaks within bounds
+NONE = "none"                   # the device of a child that only thinks
 Message = dict[str, Any]
 
 
@@ -50,7 +51,7 @@ class Starter:
             device, asked = self.wanted.get()
             try:
                 asked.set_result(subprocess.Popen(
-                    command(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, encoding="utf-8", cwd=settings.ROOT,
+                    command(device), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, encoding="utf-8", cwd=settings.ROOT,
                     env=environment(device), start_new_session=True))
             except Exception as error:          # noqa: BLE001 - this thread must not end: its children would with it
                 asked.set_exception(error)
@@ -59,8 +60,10 @@ class Starter:
 _starter = Starter()
 
 
-def command() -> list[str]:
-    return list(getattr(settings, "NASWEB_CHILD_COMMAND", None) or [sys.executable, "-m", "engine.child"])
+def command(device: str) -> list[str]:
+    """Without a device a child only thinks: it starts in a blink, torch comes when a strategy needs it."""
+    own = [sys.executable, "-m", "engine.child", *(["light"] if device == NONE else [])]
+    return list(getattr(settings, "NASWEB_CHILD_COMMAND", None) or own)
 
 
 def environment(device: str) -> dict[str, str]:

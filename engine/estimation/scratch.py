@@ -120,14 +120,12 @@ class Trial:
 
     def _prepare(self) -> None:
         """Build, or go on: whatever is drawn comes from the trial's seed."""
-        import torch
-
         from engine.checkpoint import Checkpoints
         from engine.nets.build import build
-        from engine.training.trainer import Training, make_deterministic
+        from engine.training.trainer import Training, make_deterministic, seed_torch
 
         make_deterministic()
-        torch.manual_seed(self.context.seed)
+        seed_torch(self.context.seed, cuda=False)          # built on the CPU, so equal for every device
         model = build(self.graph, self.data.shape)
         self.training = Training(model, self.data, self._plan(), self.context.device)
         self.checkpoints = Checkpoints(self.context.workdir / "checkpoints", self._rejected)

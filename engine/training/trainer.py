@@ -77,7 +77,7 @@ class Training:
         """One step, and the validation if it ended an epoch: then True. Raises NonFinite at a loss that is none."""
         epoch, position = divmod(self.step, self.steps_per_epoch)
         self.model.train()
-        torch.manual_seed(stream_seed(self.plan.seed, "step", self.step))           # dropout
+        seed_torch(stream_seed(self.plan.seed, "step", self.step), self.cuda)       # dropout
         loss = self._learn(*self._batch(epoch, position))
         self.step += 1
         self.loss_sum += loss
@@ -131,9 +131,9 @@ class Training:
 
 def optimizer_of(model: nn.Module, plan: Plan) -> torch.optim.Optimizer:
     if plan.optimizer == "adamw":
-        return torch.optim.AdamW(model.parameters(), lr=plan.lr, weight_decay=plan.weight_decay)
+        return torch.optim.AdamW(model.parameters(), lr=plan.lr, weight_decay=plan.weight_decay, fused=True)
     return torch.optim.SGD(model.parameters(), lr=plan.lr, momentum=plan.momentum, weight_decay=plan.weight_decay,
-                           nesterov=plan.nesterov and plan.momentum > 0)
+                           nesterov=plan.nesterov and plan.momentum > 0, fused=True)
 
 
 @torch.inference_mode()
@@ -146,6 +146,13 @@ def accuracy(model: nn.Module, splits: Splits, part: Split) -> float:
     for images, labels in zip(*batches, strict=True):
         right += int((model(splits.normalise(images)).argmax(1) == labels).sum())
     return right / len(part)
+
+
+def seed_torch(seed: int, cuda: bool) -> None:
+    """As `torch.manual_seed`, which on machines without a GPU keeps a stack trace for each call, for good."""
+    torch.default_generator.manual_seed(seed)
+    if cuda:
+        torch.cuda.manual_seed_all(seed)
 
 
 def make_deterministic() -> None:

@@ -22,8 +22,8 @@ SPEC = {"space": {"kind": "chain", "preset": "cpu"}, "strategy": {"name": "rando
 class Talk:
     """One child process and the lines between it and us."""
 
-    def __init__(self) -> None:
-        self.process = subprocess.Popen([sys.executable, "-m", "engine.child"], text=True,
+    def __init__(self, *arguments: str) -> None:
+        self.process = subprocess.Popen([sys.executable, "-m", "engine.child", *arguments], text=True,
                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         self.hello = self.hear()
 
@@ -67,6 +67,14 @@ def weights(folder: Path) -> str:
 
 def test_it_says_hello_with_its_device(talk: Talk) -> None:
     assert talk.hello["hello"]["threads"] == 1 and talk.hello["hello"]["device"] in ("cpu", "cuda")
+
+
+def test_one_that_only_thinks_leaves_torch_out() -> None:
+    thinker = Talk("light")
+    assert "torch" not in thinker.hello["hello"]
+    assert "libtorch" not in Path(f"/proc/{thinker.process.pid}/maps").read_text()
+    thinker.process.kill()
+    thinker.process.wait()
 
 
 def test_an_order_ends_in_exactly_one_result_and_the_child_stays_warm(talk: Talk, tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from engine.nets.build import build
 from engine.training import trainer
 from engine.training.augment import augment
 from engine.training.data import Splits, split
-from engine.training.trainer import Plan, Training, accuracy
+from engine.training.trainer import Plan, Training, accuracy, seed_torch
 
 torch.set_num_threads(1)
 NETWORK = Graph((Node("input", "input"), Node("wide", "conv", ("input",), {"channels": 4, "kernel": 3, "stride": 2}),
@@ -126,6 +126,13 @@ def test_dropout_differs_from_step_to_step() -> None:
     run(task)
     kept = [pattern for pattern in seen if pattern.shape == (8, 4) and bool(pattern.any())]
     assert len({bits(pattern) for pattern in kept}) > 3
+
+
+def test_seeding_is_that_of_torch_and_leaves_nothing_behind() -> None:
+    torch.manual_seed(7)
+    expected, queued = torch.rand(3), len(torch.cuda._queued_calls)
+    seed_torch(7, cuda=False)
+    assert torch.equal(torch.rand(3), expected) and len(torch.cuda._queued_calls) == queued
 
 
 def test_every_image_is_seen_once_an_epoch() -> None:
