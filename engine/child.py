@@ -1,6 +1,7 @@
 """The trainer child: orders in on stdin, events out on stdout, one JSON value a line.
 
-It alone imports torch (`light`: only when a strategy needs it). One thread reads orders, so that a stop is heard in mid-training; the main thread works.
+It alone imports torch (`light`: only when a strategy needs it). One thread reads orders, so that a stop is heard in
+mid-training; the main thread works.
 """
 
 from __future__ import annotations

@@ -51,8 +51,8 @@ class Starter:
             device, asked = self.wanted.get()
             try:
                 asked.set_result(subprocess.Popen(
-                    command(device), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, encoding="utf-8", cwd=settings.ROOT,
-                    env=environment(device), start_new_session=True))
+                    command(device), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, encoding="utf-8",
+                    cwd=settings.ROOT, env=environment(device), start_new_session=True))
             except Exception as error:          # noqa: BLE001 - this thread must not end: its children would with it
                 asked.set_exception(error)
 
