@@ -1,7 +1,8 @@
 """Small trainings per minute: two warm trainer children against one cold process per trial, two at once.
 
-Both train the same three-convolution chain on digits for the same epochs with the same engine, checkpoints and events on;
-the cold ones pay for starting Python, torch and the data each time. Prints one JSON value with the ratio.
+All train the same three-convolution chain on digits for ten epochs of batches of 64, with one thread each. Two cold peers: a
+training written by hand (`peers/plain_training.py`), and our own engine in a fresh child each time. The warm children write
+checkpoints and events; the peer written by hand does neither. Prints one JSON value.
 """
 
 from __future__ import annotations
@@ -61,6 +62,11 @@ def cold(order: dict[str, Any]) -> None:
     child.communicate()
 
 
+def by_hand(_: int) -> None:
+    subprocess.run([sys.executable, str(Path(__file__).parent / "peers" / "plain_training.py")], check=True,
+                   env=ENVIRONMENT, stdout=subprocess.DEVNULL)
+
+
 def per_minute(count: int, seconds: float) -> float:
     return round(60 * count / seconds, 1)
 
@@ -72,6 +78,9 @@ def main() -> None:
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as box, ThreadPoolExecutor(2) as pool:
         began = time.perf_counter()
+        list(pool.map(by_hand, range(arguments.cold)))
+        hand_rate = per_minute(arguments.cold, time.perf_counter() - began)
+        began = time.perf_counter()
         list(pool.map(cold, orders(arguments.cold, Path(box) / "cold")))
         cold_rate = per_minute(arguments.cold, time.perf_counter() - began)
         children, queue = [start(), start()], orders(arguments.warm + 2, Path(box) / "warm")
@@ -81,7 +90,8 @@ def main() -> None:
         warm_rate = per_minute(arguments.warm, time.perf_counter() - began)
         for child in children:
             child.communicate()
-    print(json.dumps({"cold_per_minute": cold_rate, "warm_per_minute": warm_rate, "ratio": round(warm_rate / cold_rate, 2)}))
+    print(json.dumps({"by_hand_per_minute": hand_rate, "cold_child_per_minute": cold_rate, "warm_per_minute": warm_rate,
+                      "ratio": round(warm_rate / hand_rate, 2), "ratio_to_cold_child": round(warm_rate / cold_rate, 2)}))
 
 
 if __name__ == "__main__":
