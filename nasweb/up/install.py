@@ -17,7 +17,7 @@ OLDEST = (3, 11)
 FILES = {"runtime": ["requirements.txt"], "dev": ["requirements.txt", "requirements-dev.txt"]}
 # What the tests need of the system: any of the programs, and the Debian package that brings it.
 SYSTEM = {"chromium": ("chromium", "chromium-browser", "google-chrome"), "redis-server": ("redis-server",),
-          "postgresql": ("initdb",)}
+          "postgresql": ("initdb",), "dataset-fashion-mnist": ("/usr/share/datasets/fashion-mnist",)}
 
 
 def main(arguments: list[str]) -> int:
@@ -62,8 +62,8 @@ def stamp() -> dict[str, str]:
 
 
 def found(program: str) -> bool:
-    """On PATH, or where Debian keeps PostgreSQL's server programs."""
-    return shutil.which(program) is not None or any(Path("/usr/lib/postgresql").glob(f"*/bin/{program}"))
+    """On PATH, a folder that is there, or where Debian keeps PostgreSQL's server programs."""
+    return shutil.which(program) is not None or Path(program).is_dir() or any(Path("/usr/lib/postgresql").glob(f"*/bin/{program}"))
 
 
 def system() -> int:

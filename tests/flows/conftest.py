@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, BrowserContext, sync_playwright
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")                # playwright holds an event loop: no longer than it must
 def browser() -> Iterator[Browser]:
     """Chromium from the system where it has one, else playwright's own."""
     path = next(filter(None, map(shutil.which, NAMES)), None)

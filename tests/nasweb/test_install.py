@@ -90,7 +90,7 @@ def test_root_gets_system_packages_through_apt(ran: Ran, monkeypatch: pytest.Mon
     monkeypatch.setattr(install.shutil, "which", lambda name: f"/usr/bin/{name}")
     monkeypatch.setattr(install.os, "geteuid", lambda: 0)
     assert install.system() == 0
-    assert ran.commands[-1][-2:] == ["chromium", "postgresql"]
+    assert ran.commands[-1][-3:] == ["chromium", "postgresql", "dataset-fashion-mnist"]
 
 
 def test_others_are_told_the_packages(ran: Ran, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
