@@ -63,7 +63,8 @@ def stamp() -> dict[str, str]:
 
 def found(program: str) -> bool:
     """On PATH, a folder that is there, or where Debian keeps PostgreSQL's server programs."""
-    return shutil.which(program) is not None or Path(program).is_dir() or any(Path("/usr/lib/postgresql").glob(f"*/bin/{program}"))
+    there = shutil.which(program) is not None or Path(program).is_dir()
+    return there or any(Path("/usr/lib/postgresql").glob(f"*/bin/{program}"))
 
 
 def system() -> int:
