@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import keyword
 from collections.abc import Iterator
-from typing import Any
 
 from engine.architecture.cost import measure
 from engine.architecture.graph import Graph, Node, Shape
+from engine.architecture.primitives import PRIMITIVES
 
+WRITTEN = frozenset({"input", "identity", "add", "concat", "global_avg_pool", "zero"})     # `forward` writes them out
 TAKEN = frozenset({"self", "torch", "nn", "x"})            # names that the source uses itself
 HEAD = '''"""{title}"""
 
@@ -48,31 +49,11 @@ def _declarations(graph: Graph, shapes: dict[str, Shape]) -> Iterator[str]:
 
 def _layer(node: Node, given: list[Shape]) -> str | None:
     """The constructor of the node's layer; None for what `forward` writes as an expression."""
-    s = node.settings
-    if node.op == "conv":
-        return _conv(s, given[0][0])
-    if node.op == "batch_norm":
-        return f"nn.BatchNorm2d({given[0][0]})" if s.get("affine", True) else f"nn.BatchNorm2d({given[0][0]}, affine=False)"
-    if node.op == "linear":
-        return f"nn.Linear({given[0][0]}, {int(s['units'])}" + (")" if s.get("bias", True) else ", bias=False)")
-    if node.op in ("max_pool", "avg_pool"):
-        window = f"{int(s['kernel'])}, stride={int(s.get('stride', 1))}, padding={(s['kernel'] - 1) // 2}"
-        return f"nn.MaxPool2d({window})" if node.op == "max_pool" else f"nn.AvgPool2d({window}, count_include_pad=False)"
-    simple = {"relu": "nn.ReLU()", "flatten": "nn.Flatten()", "dropout": f"nn.Dropout({float(s.get('rate', 0))!r})"}
-    return simple.get(node.op)
-
-
-def _conv(s: Any, arriving: int) -> str:
-    kernel, dilation = s["kernel"], int(s.get("dilation", 1))
-    high, wide = (kernel, kernel) if isinstance(kernel, int) else kernel
-    padding = (dilation * (high - 1) // 2, dilation * (wide - 1) // 2)
-    words = [f"{arriving}, {int(s['channels'])}", str(int(high)) if high == wide else f"({int(high)}, {int(wide)})"]
-    words += [f"stride={int(s['stride'])}"] if s.get("stride", 1) != 1 else []
-    words += [f"padding={padding[0] if high == wide else padding}"] if any(padding) else []
-    words += [f"dilation={dilation}"] if dilation != 1 else []
-    words += [f"groups={int(s['groups'])}"] if s.get("groups", 1) != 1 else []
-    words += [f"bias={bool(s.get('bias', False))}"]
-    return f"nn.Conv2d({', '.join(words)})"
+    if node.op in WRITTEN:
+        return None
+    call = PRIMITIVES[node.op].call(node, given)
+    words = [*map(repr, call.arguments), *(f"{name}={value!r}" for name, value in call.named.items())]
+    return f"nn.{call.name}({', '.join(words)})"
 
 
 def _steps(graph: Graph) -> Iterator[str]:

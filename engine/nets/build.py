@@ -6,7 +6,8 @@ from torch import Tensor, nn
 
 from engine.architecture.cost import measure
 from engine.architecture.graph import Graph, Shape
-from engine.nets.ops import LAYERS
+from engine.architecture.primitives import PRIMITIVES
+from engine.nets.ops import make
 
 
 def build(graph: Graph, shape: Shape) -> Network:
@@ -26,8 +27,8 @@ class Network(nn.Module):
         self.nodes = graph.live().nodes
         self.output = graph.output
         for node in self.nodes:
-            given = shapes[node.inputs[0]] if node.inputs else shape
-            self.add_module(node.name, LAYERS[node.op](node, given))
+            given = [shapes[name] for name in node.inputs] or [shape]
+            self.add_module(node.name, make(PRIMITIVES[node.op].call(node, given)))
         last = {name: node.name for node in self.nodes for name in node.inputs}          # who hears a node last
         self.spent = [[name for name in set(node.inputs) if last[name] == node.name] for node in self.nodes]
 

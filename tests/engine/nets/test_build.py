@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 import torch
 
-from engine.architecture.cost import RULES, measure
+from engine.architecture.cost import measure
 from engine.architecture.graph import Graph, Node
+from engine.architecture.primitives import PRIMITIVES
 from engine.errors import Invalid
 from engine.nets.build import build
-from engine.nets.ops import LAYERS
+from engine.nets.ops import OWN
 
 torch.set_num_threads(1)
 
@@ -29,8 +30,11 @@ SMALL = network(Node("wide", "conv", ("input",), {"channels": 4, "kernel": 3}), 
                 Node("classifier", "linear", ("pool",), {"units": 3}))
 
 
-def test_every_layer_with_a_price_can_be_built() -> None:
-    assert set(LAYERS) == set(RULES)
+def test_every_layer_names_a_module_of_torch_or_of_ours() -> None:
+    settings = {"channels": 4, "kernel": 3, "units": 2, "rate": 0.5}
+    for op, primitive in PRIMITIVES.items():
+        call = primitive.call(Node("it", op, ("input",), settings), [(4, 8, 8)])
+        assert call.name in OWN or issubclass(getattr(torch.nn, call.name), torch.nn.Module)
 
 
 def test_the_state_is_named_after_the_nodes() -> None:

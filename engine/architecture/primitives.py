@@ -1,0 +1,176 @@
+"""The primitive layers of network graphs, each declared once: its shape and price, and the torch module that it becomes.
+
+Cost, building and source export read this one table, so what is measured is what is built is what is downloaded.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from engine.architecture.graph import Node, Shape
+from engine.errors import fail
+
+Priced = tuple[Shape, int, int]                 # shape, parameters, multiply-adds
+
+
+@dataclass(frozen=True)
+class Call:
+    """How a module is made: a class of `torch.nn`, or one of `engine.nets.ops`, and what it is given."""
+
+    name: str
+    arguments: tuple[Any, ...] = ()
+    named: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Primitive:
+    """`price` and `call` take the node and the shapes of its inputs (without the batch)."""
+
+    price: Callable[[Node, list[Shape]], Priced]
+    call: Callable[[Node, list[Shape]], Call]
+
+
+def _conv_price(node: Node, given: list[Shape]) -> Priced:
+    s = node.settings
+    channels, groups, kernel = s["channels"], s.get("groups", 1), pair(s["kernel"])
+    arriving = _image(node, given[0])[0]
+    if arriving % groups or channels % groups:
+        raise impossible(node, f"cannot split {arriving} to {channels} channels into {groups} groups")
+    size = _window(node, given[0])
+    weights = channels * (arriving // groups) * math.prod(kernel)
+    return (channels, *size), weights + (channels if s.get("bias", False) else 0), weights * math.prod(size)
+
+
+def _conv(node: Node, given: list[Shape]) -> Call:
+    s = node.settings
+    (high, wide), dilation = pair(s["kernel"]), s.get("dilation", 1)
+    padding = (dilation * (high - 1) // 2, dilation * (wide - 1) // 2)
+    square = high == wide
+    usual = {"stride": 1, "padding": 0, "dilation": 1, "groups": 1}
+    named = {"stride": s.get("stride", 1), "padding": padding[0] if square else padding, "dilation": dilation,
+             "groups": s.get("groups", 1)}
+    named = {key: value for key, value in named.items() if value != usual[key]}
+    kernel = high if square else (high, wide)
+    return Call("Conv2d", (given[0][0], s["channels"], kernel), {**named, "bias": s.get("bias", False)})
+
+
+def _pool_price(node: Node, given: list[Shape]) -> Priced:
+    return (given[0][0], *_window(node, given[0])), 0, 0
+
+
+def _pool(name: str, **more: Any) -> Callable[[Node, list[Shape]], Call]:
+    def call(node: Node, given: list[Shape]) -> Call:
+        kernel = node.settings["kernel"]
+        window = {"stride": node.settings.get("stride", 1), "padding": (kernel - 1) // 2}
+        return Call(name, (kernel,), {**window, **more})
+
+    return call
+
+
+def _batch_norm_price(node: Node, given: list[Shape]) -> Priced:
+    return given[0], 2 * given[0][0] if node.settings.get("affine", True) else 0, 0
+
+
+def _batch_norm(node: Node, given: list[Shape]) -> Call:
+    return Call("BatchNorm2d", (given[0][0],), {} if node.settings.get("affine", True) else {"affine": False})
+
+
+def _linear_price(node: Node, given: list[Shape]) -> Priced:
+    if len(given[0]) != 1:
+        raise impossible(node, "needs a flat input")
+    units = node.settings["units"]
+    weights = given[0][0] * units
+    return (units,), weights + (units if node.settings.get("bias", True) else 0), weights
+
+
+def _linear(node: Node, given: list[Shape]) -> Call:
+    named = {} if node.settings.get("bias", True) else {"bias": False}
+    return Call("Linear", (given[0][0], node.settings["units"]), named)
+
+
+def _same(node: Node, given: list[Shape]) -> Priced:
+    return given[0], 0, 0
+
+
+def _flat(node: Node, given: list[Shape]) -> Priced:
+    return (math.prod(given[0]),), 0, 0
+
+
+def _global_avg_pool(node: Node, given: list[Shape]) -> Priced:
+    return (_image(node, given[0])[0],), 0, 0
+
+
+def _zero_price(node: Node, given: list[Shape]) -> Priced:
+    stride = node.settings.get("stride", 1)
+    channels, high, wide = _image(node, given[0])
+    return (channels, math.ceil(high / stride), math.ceil(wide / stride)), 0, 0
+
+
+def _add(node: Node, given: list[Shape]) -> Priced:
+    if len(set(given)) > 1:
+        raise impossible(node, "adds different shapes: " + ", ".join(words(s) for s in given))
+    return given[0], 0, 0
+
+
+def _concat(node: Node, given: list[Shape]) -> Priced:
+    if len({s[1:] for s in given}) > 1:
+        raise impossible(node, "joins different sizes: " + ", ".join(words(s) for s in given))
+    return (sum(s[0] for s in given), *given[0][1:]), 0, 0
+
+
+def _plain(name: str) -> Callable[[Node, list[Shape]], Call]:
+    return lambda node, given: Call(name)
+
+
+PRIMITIVES: Mapping[str, Primitive] = {
+    "input": Primitive(_same, _plain("Identity")),
+    "identity": Primitive(_same, _plain("Identity")),
+    "conv": Primitive(_conv_price, _conv),
+    "batch_norm": Primitive(_batch_norm_price, _batch_norm),
+    "relu": Primitive(_same, _plain("ReLU")),
+    "max_pool": Primitive(_pool_price, _pool("MaxPool2d")),
+    "avg_pool": Primitive(_pool_price, _pool("AvgPool2d", count_include_pad=False)),
+    "global_avg_pool": Primitive(_global_avg_pool, _plain("GlobalAvgPool")),
+    "flatten": Primitive(_flat, _plain("Flatten")),
+    "linear": Primitive(_linear_price, _linear),
+    "dropout": Primitive(_same, lambda node, given: Call("Dropout", (node.settings["rate"],))),
+    "add": Primitive(_add, _plain("Add")),
+    "concat": Primitive(_concat, _plain("Concat")),
+    "zero": Primitive(_zero_price, lambda node, given: Call("Zero", (node.settings.get("stride", 1),))),
+}
+
+
+def _window(node: Node, shape: Shape) -> tuple[int, int]:
+    """Height and width after sliding a padded window over an image."""
+    stride, dilation = node.settings.get("stride", 1), node.settings.get("dilation", 1)
+    kernel, (_, height, width) = pair(node.settings["kernel"]), _image(node, shape)
+    high, wide = _slide(height, kernel[0], stride, dilation), _slide(width, kernel[1], stride, dilation)
+    if min(high, wide) < 1:
+        raise impossible(node, f"leaves nothing of {words(shape)}")
+    return high, wide
+
+
+def _slide(size: int, kernel: int, stride: int, dilation: int) -> int:
+    reach = dilation * (kernel - 1)
+    return int((size + 2 * (reach // 2) - reach - 1) // stride + 1)
+
+
+def _image(node: Node, shape: Shape) -> tuple[int, int, int]:
+    if len(shape) != 3:
+        raise impossible(node, f"needs an image, got {words(shape)}")
+    return shape[0], shape[1], shape[2]
+
+
+def pair(kernel: Any) -> tuple[int, int]:
+    return (kernel, kernel) if isinstance(kernel, int) else (kernel[0], kernel[1])
+
+
+def words(shape: Shape) -> str:
+    return "×".join(map(str, shape))
+
+
+def impossible(node: Node, reason: str) -> Exception:
+    return fail(f"/network/{node.name}", f"{node.label or node.op}: {reason}", "a network whose shapes fit")
