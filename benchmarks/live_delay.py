@@ -53,7 +53,7 @@ def listen(browser: Browser, entry: str, seconds: float) -> tuple[list[float], f
     page.add_init_script(HEAR)
     page.goto(entry)
     page.get_by_role("link", name="Demo: aging evolution").first.click()
-    drawn = "document.querySelector('[data-panel=best_so_far] [data-drawn]') || nasweb.search.seq > 3"
+    drawn = "document.querySelector('[data-panel=best_so_far] [data-drawn]') || (window.nasweb && nasweb.search.seq > 3)"
     while not page.evaluate(f"Boolean({drawn})"):
         page.wait_for_timeout(100)
     moving = time.monotonic() - began

@@ -43,7 +43,7 @@ function layout({ x, y, whole }, series) {
     xaxis: { ...axis(x), showgrid: false, ...(whole ? { tick0: 0, dtick: wholeTicks(series) } : {}) }, yaxis: axis(y), margin: { l: 52, r: 12, t: 8, b: 40 }, height: 280, autosize: true,
     paper_bgcolor: token("--nw-surface"), plot_bgcolor: token("--nw-surface"), hovermode: "closest",
     font: { family: getComputedStyle(document.body).fontFamily, size: 12, color: token("--nw-ink") },
-    legend: { orientation: "h", y: 1.12, x: 0, font: { color: token("--nw-ink") } },
+    legend: { orientation: "h", x: 0, y: 1.02, yanchor: "bottom", bgcolor: "rgba(0,0,0,0)", font: { color: token("--nw-ink") } },
     hoverlabel: { bgcolor: token("--nw-sunken"), bordercolor: token("--nw-line"), font: { color: token("--nw-ink") } },
     uirevision: "kept",
   };

@@ -31,7 +31,7 @@ CARD = """<section data-panel="{0}"><header><h2>{0}</h2></header><div class="bod
 CARDS = "".join(CARD.format(name, kind) for name, kind in (
     ("best_so_far", "data-chart"), ("curves", "data-chart"), ("incumbent", "data-diagram"), ("log", "data-none")))
 PAGE = f"""<!doctype html><html lang="en"><title>x</title><script type="module" src="/static/js/search.js"></script>
-<main><h1>Flow</h1><i data-live></i><b data-state></b><b data-figure="best"></b>{CARDS}
+<main><h1>Flow</h1><i data-live></i><b data-state></b><u data-progress-words></u><b data-figure="best"></b>{CARDS}
 <section data-panel="finals"><header></header><table><tbody data-rows></tbody></table></section>
 <section data-panel="leaderboard"><header><h2>L</h2></header><table><tbody data-rows></tbody></table></section></main>
 <script type="application/json" id="search-data">DATA</script></html>"""
@@ -119,6 +119,14 @@ def opened(context: BrowserContext) -> Opened:
         return stage
 
     return start
+
+
+def test_the_time_left_is_told_when_three_trials_have_ended(opened: Opened) -> None:
+    stage = opened(seq=10, spec={"budget": {"trials": 10}, "finals": {"top": 2, "seeds": 1}, "execution": {"slots": 2}})
+    stage.send(finished(11, 0, 0.5), finished(12, 1, 0.6))
+    stage.wait("document.querySelector('[data-progress-words]').textContent === '2 of 10 trials'")
+    stage.send(finished(13, 2, 0.7))
+    stage.wait("document.querySelector('[data-progress-words]').textContent === '3 of 10 trials · about 9.0 s left'")
 
 
 def test_joins_from_the_seq_of_the_page_and_drops_what_it_has(opened: Opened) -> None:

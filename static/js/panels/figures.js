@@ -16,7 +16,7 @@ export function figures(search) {
   const budget = search.spec?.budget?.trials;
   return {
     best: best ? [score(best.score), `trial ${best.number}`] : ["–", ""],
-    rate: spent > 0 ? [String(Math.round((ended.length * 3600) / spent)), "per hour of training"] : ["–", ""],
+    rate: spent > 0 ? [String(Math.round((ended.length * 3600) / spent)), "per hour"] : ["–", ""],
     distinct: [String(distinct), `of ${ended.length}`],
     failed: [String(ended.filter((trial) => trial.status === "failed").length), ""],
     spent: [duration(spent), ""],

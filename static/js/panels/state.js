@@ -1,6 +1,7 @@
 // State, progress, title and the actions that fit. Listens to search_state, search_finished, trial_finished.
 
 import { paced } from "../pace.js";
+import { duration } from "../words.js";
 import { figures } from "./figures.js";
 
 const SPEAK_EVERY = 10000;                         // a screen reader hears at most one sentence in that time
@@ -34,6 +35,15 @@ function showState(page, search) {
   for (const action of page.querySelectorAll("[data-when]")) action.hidden = !action.dataset.when.split(" ").includes(search.state);
 }
 
+// From the mean training time so far; the finals count too. Nothing is said before three trials have ended.
+export function left(search, done, budget) {
+  const seconds = [...search.trials.values()].map((trial) => trial.seconds).filter(Number.isFinite);
+  if (search.state !== "running" || !budget || seconds.length < 3) return "";
+  const mean = seconds.reduce((sum, value) => sum + value, 0) / seconds.length;
+  const finals = (search.spec.finals?.top ?? 1) * (search.spec.finals?.seeds ?? 1);
+  return ` · about ${duration((Math.max(0, budget - done) + finals) * mean / (search.spec.execution?.slots ?? 1))} left`;
+}
+
 function showProgress(page, search) {
   const [done] = figures(search).done;
   const budget = search.spec?.budget?.trials;
@@ -43,7 +53,7 @@ function showProgress(page, search) {
     if (bar.firstElementChild) bar.firstElementChild.style.width = `${share}%`;
   }
   for (const words of page.querySelectorAll("[data-progress-words]")) {
-    words.textContent = budget ? `${done} of ${budget} trials` : `${done} trials`;
+    words.textContent = budget ? `${done} of ${budget} trials${left(search, done, budget)}` : `${done} trials`;
   }
   return share;
 }

@@ -16,8 +16,8 @@ DIGITS = {"version": 1, "space": {"kind": "chain", **CPU}, "dataset": {"name": "
 DEMOS = {
     "demo-random": {**DIGITS, "name": "Demo: random search", "strategy": {"name": "random_search"},
                     "estimation": {"name": "scratch", **CPU, "epochs": 3}, "budget": {"trials": 6}, "seed": 1},
-    "demo-evolution": {**DIGITS, "name": "Demo: aging evolution", "budget": {"trials": 60}, "seed": 2,
-                       "estimation": {"name": "scratch", **CPU, "epochs": 5},
+    "demo-evolution": {**DIGITS, "name": "Demo: aging evolution", "budget": {"trials": 200}, "seed": 2,
+                       "estimation": {"name": "scratch", **CPU},
                        "strategy": {"name": "aging_evolution", "population": 10, "sample": 3}},
 }
 
