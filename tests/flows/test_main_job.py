@@ -24,9 +24,11 @@ ROWS = "[...document.querySelectorAll('tr[data-trial]')].map((row) => Number(row
 
 
 def until(page: Page, expression: str, seconds: float = 60) -> None:
-    """Until it is true in the page. (Playwright's own waiting evaluates there, which the policy forbids.)"""
+    """Until it is true in the search page, whose scripts may just be loading: a button of it loads it anew.
+    (Playwright's own waiting evaluates in the page, which the policy forbids.)"""
     for _ in range(int(seconds * 5)):
-        if page.evaluate(f"Boolean({expression})"):
+        page.wait_for_load_state()
+        if page.evaluate(f"Boolean(window.nasweb && ({expression}))"):
             return
         page.wait_for_timeout(200)
     raise AssertionError(f"never true: {expression}")
