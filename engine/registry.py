@@ -57,9 +57,11 @@ def strategy(*, title: str, summary: str, paper: str = "", needs: frozenset[str]
     return declare("strategies", title=title, summary=summary, paper=paper, needs=frozenset(needs), presets=presets)
 
 
-def space(*, title: str, summary: str, paper: str = "", offers: set[str],
-          presets: Mapping[str, Mapping[str, Any]]) -> Callable[[T], T]:
-    return declare("spaces", title=title, summary=summary, paper=paper, offers=frozenset(offers), presets=presets)
+def space(*, title: str, summary: str, paper: str = "", offers: set[str], presets: Mapping[str, Mapping[str, Any]],
+          data: tuple[str, ...] = ("images",)) -> Callable[[T], T]:
+    """`data`: the kinds of datasets that its networks can read."""
+    return declare("spaces", title=title, summary=summary, paper=paper, offers=frozenset(offers), presets=presets,
+                   facts={"data": list(data)})
 
 
 def estimation(*, title: str, summary: str, paper: str = "", presets: Mapping[str, Mapping[str, Any]]) -> Callable[[T], T]:

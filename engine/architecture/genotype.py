@@ -10,17 +10,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from random import Random
 from typing import Any
 
+from engine.architecture import priors
 from engine.errors import Invalid, Problem
 from engine.spaces.space import Parameter
 
 Config = dict[str, Any]
 
 
-def choices(parameter: Parameter) -> tuple[Any, ...]:
-    """Every value that a categorical or integer decision may take."""
+def choices(parameter: Parameter) -> Sequence[Any]:
+    """Every value that a categorical or integer decision may take; of a real, which has no end of them, the median."""
     if parameter.kind == "integer":
-        return tuple(range(int(parameter.low or 0), int(parameter.high or 0) + 1))
-    return parameter.choices
+        return range(int(parameter.low or 0), int(parameter.high or 0) + 1)
+    return parameter.choices if parameter.kind == "categorical" else (priors.quantile(parameter, 0.5),)
 
 
 def active(parameter: Parameter, config: Mapping[str, Any]) -> bool:
@@ -33,13 +34,17 @@ def _holds(condition: Mapping[str, Any], value: Any) -> bool:
 
 
 def sample(parameters: Sequence[Parameter], rng: Random, fixed: Mapping[str, Any] | None = None) -> Config:
-    """Top down: what is fixed and still active is kept, every other active decision is drawn uniformly."""
+    """Top down: what is fixed and still active is kept, every other active decision is drawn from its prior."""
     config: Config = {}
     for parameter in parameters:
         if active(parameter, config):
             keep = fixed is not None and parameter.name in fixed
-            config[parameter.name] = fixed[parameter.name] if fixed and keep else rng.choice(choices(parameter))
+            config[parameter.name] = fixed[parameter.name] if fixed and keep else _draw(parameter, rng)
     return config
+
+
+def _draw(parameter: Parameter, rng: Random) -> Any:
+    return rng.choice(parameter.choices) if parameter.kind == "categorical" else priors.draw(parameter, rng)
 
 
 def mutate(parameters: Sequence[Parameter], config: Mapping[str, Any], rng: Random) -> Config:
@@ -48,11 +53,15 @@ def mutate(parameters: Sequence[Parameter], config: Mapping[str, Any], rng: Rand
     if not movable:
         return dict(config)
     chosen = rng.choice(movable)
-    return sample(parameters, rng, {**config, chosen.name: rng.choice(_moves(chosen, config[chosen.name]))})
+    return sample(parameters, rng, {**config, chosen.name: _moved(chosen, config[chosen.name], rng)})
+
+
+def _moved(parameter: Parameter, value: Any, rng: Random) -> Any:
+    return rng.choice(_moves(parameter, value)) if parameter.kind == "categorical" else priors.shifted(parameter, value, rng)
 
 
 def neighbours(parameters: Sequence[Parameter], config: Mapping[str, Any]) -> Iterator[Config]:
-    """Everything that one mutation can make, each once."""
+    """Everything that one mutation can make, each once; of wide ranges and reals a few steps (`priors.steps`)."""
     for parameter in parameters:
         if parameter.name in config:
             for value in _moves(parameter, config[parameter.name]):
@@ -77,10 +86,10 @@ def _extend(parameters: Sequence[Parameter], fixed: Mapping[str, Any], at: int, 
 
 
 def _moves(parameter: Parameter, value: Any) -> list[Any]:
-    """What one mutation may turn a value into: a step for integers, any other choice for the rest."""
-    if parameter.kind == "integer":
-        return [v for v in (value - 1, value + 1) if (parameter.low or 0) <= v <= (parameter.high or 0)]
-    return [v for v in parameter.choices if v != value]
+    """What one mutation may turn a value into: a step for numbers, any other choice for the rest."""
+    if parameter.kind == "categorical":
+        return [v for v in parameter.choices if v != value]
+    return priors.steps(parameter, value)
 
 
 def check(parameters: Sequence[Parameter], given: Any, path: str = "") -> Config:
@@ -96,10 +105,10 @@ def check(parameters: Sequence[Parameter], given: Any, path: str = "") -> Config
                 problems.append(Problem(where, "is not active here", "leave it out"))
         elif name not in given:
             problems.append(Problem(where, "is missing", _allowed(parameter)))
-        elif not any(given[name] == value and type(given[name]) is type(value) for value in choices(parameter)):
+        elif not _holds_value(parameter, given[name]):
             problems.append(Problem(where, "is not a choice of this space", _allowed(parameter)))
         else:
-            config[name] = given[name]
+            config[name] = given[name] if parameter.kind == "categorical" else priors.fitted(parameter, given[name])
     known = {p.name for p in parameters}
     problems += [Problem(f"{path}/{_escape(key)}", "is not a decision of this space") for key in given if key not in known]
     if problems:
@@ -107,8 +116,14 @@ def check(parameters: Sequence[Parameter], given: Any, path: str = "") -> Config
     return config
 
 
+def _holds_value(parameter: Parameter, given: Any) -> bool:
+    if parameter.kind == "categorical":
+        return any(given == value and type(given) is type(value) for value in parameter.choices)
+    return priors.holds(parameter, given)
+
+
 def vector(parameters: Sequence[Parameter], config: Mapping[str, Any]) -> list[float]:
-    """One number a decision: integers scaled to [0, 1], the index of other choices, NaN where inactive."""
+    """One number a decision: numbers on their scale from 0 to 1, the index of other choices, NaN where inactive."""
     return [_number(p, config[p.name]) if p.name in config else math.nan for p in parameters]
 
 
@@ -122,21 +137,24 @@ def from_vector(parameters: Sequence[Parameter], numbers: Sequence[float]) -> Co
 
 
 def _number(parameter: Parameter, value: Any) -> float:
-    place = choices(parameter).index(value)
-    return place / max(1, len(choices(parameter)) - 1) if parameter.kind == "integer" else float(place)
+    if parameter.kind == "categorical":
+        return float(parameter.choices.index(value))
+    return priors.place(parameter, value)
 
 
 def _value(parameter: Parameter, number: float) -> Any:
-    values = choices(parameter)
-    place = number * max(1, len(values) - 1) if parameter.kind == "integer" else number
-    if not math.isfinite(place) or not 0 <= round(place) < len(values):
+    last = len(parameter.choices) - 1 if parameter.kind == "categorical" else 1
+    if not math.isfinite(number) or not -1e-9 <= number <= last + (0.5 if parameter.kind == "categorical" else 1e-9):
         raise Invalid(Problem(f"/{parameter.name}", "has no value at this place of the vector", _allowed(parameter)))
-    return values[round(place)]
+    return parameter.choices[round(number)] if parameter.kind == "categorical" else priors.number(parameter, number)
 
 
 def _allowed(parameter: Parameter) -> str:
     if parameter.kind == "integer":
         return f"a whole number from {parameter.low} to {parameter.high}"
+    if parameter.kind == "real":
+        return f"a number from {parameter.low:g} to {parameter.high:g}" + (
+            f" in steps of {parameter.step:g}" if parameter.step else "")
     return "one of " + ", ".join(map(str, parameter.choices))
 
 

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from random import Random
 from typing import Any
 
-from engine.architecture import genotype
-from engine.architecture.architecture import Architecture, Proposal
-from engine.architecture.canonical import canonical_id
+from engine.architecture.architecture import Architecture
 from engine.architecture.graph import Graph, Node, Shape
 from engine.architecture.layers import Layers
-from engine.errors import Invalid, Problem
+from engine.errors import Problem
 from engine.options import integer, subset
 from engine.registry import space
+from engine.spaces.conditional import Conditional
 from engine.spaces.space import Parameter
 
 CONVS = ("conv", "separable_conv")
@@ -31,7 +28,7 @@ CPU = {"min_layers": 2, "max_layers": 5, "types": ["conv", "separable_conv", "ma
        summary="Layers one after another: how many, of which type, and for each type its own settings.",
        offers={"parameters", "mutate", "graph"}, presets={"paper": PAPER, "cpu": CPU})
 @dataclass(frozen=True)
-class Chain:
+class Chain(Conditional):
     min_layers: int = integer(2, low=1, high=32, paper=1, help="Fewest blocks in a row.")
     max_layers: int = integer(6, low=1, high=32, paper=12, help="Most blocks in a row.")
     types: tuple[str, ...] = subset(CONVS + POOLS, choices=CONVS + POOLS, paper=("conv", "max_pool"),
@@ -87,38 +84,6 @@ class Chain:
         head: int = sum(len(self.dropout) if units else 1 for units in self.hidden)
         chains: int = sum(block ** layers for layers in range(self.min_layers, self.max_layers + 1))
         return head * chains
-
-    def sample(self, rng: Random) -> Proposal:
-        return Proposal(self._architecture(genotype.sample(self.parameters(), rng)))
-
-    def mutate(self, architecture: Architecture, rng: Random) -> Architecture:
-        return self._architecture(genotype.mutate(self.parameters(), architecture.genotype, rng))
-
-    def neighbours(self, architecture: Architecture) -> Iterable[Architecture]:
-        return map(self._architecture, genotype.neighbours(self.parameters(), architecture.genotype))
-
-    def parse(self, given: Any, path: str = "") -> Architecture:
-        return self._architecture(genotype.check(self.parameters(), given, path))
-
-    def contains(self, architecture: Architecture) -> bool:
-        try:
-            return architecture.kind == "chain" and self.parse(architecture.genotype) is not None
-        except Invalid:
-            return False
-
-    def vector(self, architecture: Architecture) -> list[float]:
-        """One number a decision, NaN where it is inactive."""
-        return genotype.vector(self.parameters(), architecture.genotype)
-
-    def from_vector(self, numbers: Sequence[float]) -> Architecture:
-        return self._architecture(genotype.from_vector(self.parameters(), numbers))
-
-    @staticmethod
-    def _architecture(config: genotype.Config) -> Architecture:
-        return Architecture("chain", config)
-
-    def canonical(self, architecture: Architecture) -> str:
-        return canonical_id(self.cell(architecture))
 
     def cell(self, architecture: Architecture) -> Graph:
         """One node a block."""

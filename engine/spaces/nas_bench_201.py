@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from random import Random
 from typing import Any
 
 from engine.architecture import genotype
-from engine.architecture.architecture import Architecture, Proposal
-from engine.architecture.canonical import canonical_id
+from engine.architecture.architecture import Architecture
 from engine.architecture.graph import Graph, Node, Shape
 from engine.architecture.layers import Layers
-from engine.errors import Invalid, fail
+from engine.errors import fail
 from engine.options import integer, subset
 from engine.registry import space
+from engine.spaces.conditional import Conditional
 from engine.spaces.space import Parameter
 
 OPS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
@@ -32,7 +31,7 @@ STAGES = 3
        offers={"parameters", "mutate", "graph", "cells", "supernet"},
        presets={"paper": {"channels": 16, "layers": 5}, "cpu": {"channels": 8, "layers": 1}})
 @dataclass(frozen=True)
-class NasBench201:
+class NasBench201(Conditional):
     channels: int = integer(16, low=1, high=256, paper=16, help="Channels of the first stage; each stage doubles them.")
     layers: int = integer(5, low=1, high=20, paper=5, help="Cells in each of the three stages.")
     ops: tuple[str, ...] = subset(OPS, choices=OPS, paper=OPS, help="Operations that an edge may carry.")
@@ -43,22 +42,11 @@ class NasBench201:
     def size(self) -> int:
         return int(len(self.ops) ** len(EDGES))
 
-    def sample(self, rng: Random) -> Proposal:
-        return Proposal(written([rng.choice(self.ops) for _ in EDGES]))
+    def written(self, config: genotype.Config) -> Mapping[str, Any]:
+        a, b, c, d, e, f = config.values()
+        return {"arch": f"|{a}~0|+|{b}~0|{c}~1|+|{d}~0|{e}~1|{f}~2|"}
 
-    def mutate(self, architecture: Architecture, rng: Random) -> Architecture:
-        config = genotype.mutate(self.parameters(), self.config(architecture), rng)
-        return written(list(config.values()))
-
-    def neighbours(self, architecture: Architecture) -> Iterable[Architecture]:
-        found = genotype.neighbours(self.parameters(), self.config(architecture))
-        return (written(list(config.values())) for config in found)
-
-    def config(self, architecture: Architecture) -> dict[str, str]:
-        """The decisions by name, as `parameters` lists them."""
-        return {p.name: op for p, op in zip(self.parameters(), operations(architecture), strict=True)}
-
-    def parse(self, given: Any, path: str = "") -> Architecture:
+    def decided(self, given: Any, path: str = "") -> genotype.Config:
         if not isinstance(given, Mapping) or set(given) != {"arch"}:
             raise fail(path, "must be an object with the one key arch", '{"arch": "|op~0|+|op~0|op~1|+|op~0|op~1|op~2|"}')
         text = given["arch"]
@@ -68,16 +56,7 @@ class NasBench201:
         if strange := [op for op in match.groups() if op not in self.ops]:
             reason = f"has the operation {strange[0][:40]}, which is not in this space"
             raise fail(f"{path}/arch", reason, ", ".join(self.ops))
-        return Architecture("nas_bench_201", {"arch": text})
-
-    def contains(self, architecture: Architecture) -> bool:
-        try:
-            return architecture.kind == "nas_bench_201" and self.parse(architecture.genotype) is not None
-        except Invalid:
-            return False
-
-    def canonical(self, architecture: Architecture) -> str:
-        return canonical_id(self.cell(architecture))
+        return {p.name: op for p, op in zip(self.parameters(), match.groups(), strict=True)}
 
     def cell(self, architecture: Architecture) -> Graph:
         """A node for every sum and for every edge's operation, `none` included."""
@@ -115,12 +94,6 @@ def operations(architecture: Architecture) -> tuple[str, ...]:
     if match is None:
         raise fail("/genotype/arch", "does not have the form of a cell")
     return match.groups()
-
-
-def written(ops: list[str]) -> Architecture:
-    """The architecture with these operations on its edges."""
-    a, b, c, d, e, f = ops
-    return Architecture("nas_bench_201", {"arch": f"|{a}~0|+|{b}~0|{c}~1|+|{d}~0|{e}~1|{f}~2|"})
 
 
 def _cell(layers: Layers, name: str, ops: tuple[str, ...], source: str, channels: int) -> str:

@@ -13,7 +13,11 @@ from engine.architecture.graph import Graph, Shape
 
 @dataclass(frozen=True)
 class Parameter:
-    """One decision of a space: `kind` categorical, integer or real; `when` holds the conditions that make it active."""
+    """One decision of a space: `kind` categorical, integer or real; `when` holds the conditions that make it active.
+
+    Numbers lie in [low, high]. `prior` is how they are drawn: `uniform`, `log` (uniform in the logarithm), `normal` or
+    `lognormal` (`mu` and `sigma` of the number, or of its natural logarithm), cut off at the bounds. Reals may be quantised.
+    """
 
     name: str
     kind: str
@@ -21,10 +25,17 @@ class Parameter:
     low: float | None = None
     high: float | None = None
     when: tuple[Mapping[str, Any], ...] = ()     # [{"name": "layers", "at_least": 3}], all must hold
+    prior: str = "uniform"
+    mu: float = 0.0
+    sigma: float = 1.0
+    step: float | None = None                    # reals are multiples of this
 
     def document(self) -> dict[str, Any]:
-        return {"name": self.name, "kind": self.kind, "choices": list(self.choices), "low": self.low, "high": self.high,
-                "when": [dict(c) for c in self.when]}
+        shown = {"name": self.name, "kind": self.kind, "choices": list(self.choices), "low": self.low, "high": self.high,
+                 "when": [dict(c) for c in self.when]}
+        if self.kind != "categorical":
+            shown |= {"prior": self.prior, "step": self.step}
+        return shown | ({"mu": self.mu, "sigma": self.sigma} if self.prior.endswith("normal") else {})
 
 
 class Space(Protocol):
@@ -32,6 +43,7 @@ class Space(Protocol):
 
     def parameters(self) -> tuple[Parameter, ...]: ...
     def sample(self, rng: Random) -> Proposal: ...
+    def sample_many(self, rng: Random, count: int) -> list[Proposal]: ...       # as `sample`, many at once and quicker
     def contains(self, architecture: Architecture) -> bool: ...
     def mutate(self, architecture: Architecture, rng: Random) -> Architecture: ...
     def neighbours(self, architecture: Architecture) -> Iterable[Architecture]: ...

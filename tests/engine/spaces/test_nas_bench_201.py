@@ -13,12 +13,17 @@ from hypothesis import strategies as st
 from engine.architecture.architecture import Architecture
 from engine.architecture.cost import measure
 from engine.errors import Invalid
-from engine.spaces.nas_bench_201 import EDGES, OPS, NasBench201, operations, written
+from engine.spaces.nas_bench_201 import EDGES, OPS, NasBench201, operations
 from engine.spec import parse_space
 
 SPACE = NasBench201()
 SMALL = NasBench201(channels=8, layers=1)
 ops = st.lists(st.sampled_from(OPS), min_size=6, max_size=6)
+
+
+def written(ops: list[str]) -> Architecture:
+    """The architecture with these operations on its edges."""
+    return SMALL.architecture({f"edge_{i}_{j}": op for (i, j), op in zip(EDGES, ops, strict=True)})
 
 
 def every() -> list[Architecture]:
