@@ -65,6 +65,12 @@ def listed(call: Callable[[], Any], arguments: argparse.Namespace) -> int:
     return show(arguments, call())
 
 
+def facts(arguments: argparse.Namespace) -> int:
+    shape = shape_of(arguments.input) if arguments.input else None
+    classes = bounded("classes", arguments.classes, 1, 100_000)
+    return show(arguments, api.facts(read(arguments.space), arguments.seed, shape, classes))
+
+
 def sample(arguments: argparse.Namespace) -> int:
     for line in api.sample(read(arguments.space), bounded("n", arguments.n, 0, 10_000_000), arguments.seed):
         print(json.dumps(line))
@@ -151,7 +157,10 @@ def parser() -> argparse.ArgumentParser:
 
     for name, call in LISTS.items():
         add(name, f"list: {name}", partial(listed, call))
-    add("facts", "size and sample of a space", lambda a: show(a, api.facts(read(a.space))), "space")
+    made = add("facts", "size and sample of a space; for an input also costs", facts, "space")
+    made.add_argument("--input")
+    made.add_argument("--classes", type=int, default=10)
+    made.add_argument("--seed", type=int, default=0)
     made = add("sample", "random architectures of a space", sample, "space")
     made.add_argument("-n", type=int, default=1)
     made.add_argument("--seed", type=int, default=0)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -18,6 +17,7 @@ from engine.registry import Entry, discover
 from engine.rng import stream
 from engine.run import comparison, finished_event, summary
 from engine.search import Search
+from engine.spaces.facts import facts as facts_of
 from engine.spec import Spec, incompatible, parse, parse_space, parse_text
 from engine.work import Candidate, Outcome, Work, work_from
 
@@ -69,19 +69,10 @@ def compatible() -> dict[str, dict[str, bool | str]]:
     return {name: {kind: incompatible(name, kind) or True for kind in kinds} for name in discover("strategies")}
 
 
-def facts(document: Any, seed: int = 0) -> dict[str, Any]:
-    """What a space is: exact size (a decimal string, or null), log10 of it, decisions, conditions, a random sample."""
+def facts(document: Any, seed: int = 0, shape: Sequence[int] | None = None, classes: int = 10) -> dict[str, Any]:
+    """What a space is; with the shape of an input also what its architectures cost there (`engine.spaces.facts`)."""
     kind, space = parse_space(document)
-    size, parameters = space.size(), space.parameters()
-    proposal = space.sample(stream(seed, "facts"))
-    return {"kind": kind, "size": None if size is None else str(size), "log10_size": None if not size else _log10(size),
-            "parameters": len(parameters), "conditions": sum(len(p.when) for p in parameters), "sample": proposal.document()}
-
-
-def _log10(size: int) -> float:
-    """Also for sizes beyond what a float holds."""
-    digits = len(str(size))
-    return math.log10(size) if digits < 300 else digits - 18 + math.log10(int(str(size)[:18]))
+    return {"kind": kind, **facts_of(space, seed, None if shape is None else tuple(shape), classes)}
 
 
 def sample(document: Any, count: int, seed: int) -> Iterator[dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import lru_cache
 from typing import Any
 
@@ -11,21 +12,30 @@ from markdown_it import MarkdownIt
 
 from engine import api
 
-SAMPLES = 16
 PAGES = settings.ROOT / "docs" / "methods"
 
 
-def facts(document: Any, dataset: str = "digits", seed: int = 0) -> dict[str, Any]:
-    """The engine's facts, what samples cost on a dataset and the drawing of one sample. Raises api.Invalid."""
+def facts(document: Any, dataset: str = "", seed: int = 0) -> dict[str, Any]:
+    """The engine's facts on a dataset (or the smallest that fits) and the drawing of one sample (none if no sample can be
+    built). Raises api.Invalid."""
+    kind, _ = api.parse_space(document)
+    dataset = dataset or smallest(kind)
     data = api.entry("datasets", dataset).facts
     shape, classes = data["shape"], data["classes"]
-    found = api.facts(document, seed)
-    point = found["sample"]["genotype"]
-    costs = [api.measure(document, line, shape, classes) for line in api.sample(document, SAMPLES, seed)]
-    ranges = {key: [min(c[key] for c in costs), max(c[key] for c in costs)] for key in ("parameters", "flops")}
-    cost = api.measure(document, point, shape, classes)
-    return {**found, "ranges": ranges, "dataset": dataset, "drawing": api.draw(document, point, shape, classes),
-            "cost": {key: cost[key] for key in ("parameters", "flops")}}
+    found = {**api.facts(document, seed, shape, classes), "dataset": dataset, "drawing": None, "cost": None}
+    if found["infeasible"]["share"] < 1:
+        point = found["sample"]["genotype"]
+        cost = api.measure(document, point, shape, classes)
+        found |= {"drawing": api.draw(document, point, shape, classes),
+                  "cost": {key: cost[key] for key in ("parameters", "flops")}}
+    return found
+
+
+def smallest(space: str) -> str:
+    """The dataset with the smallest input among those that a space can read."""
+    readable = api.entry("spaces", space).facts["data"]
+    fitting = [found for found in api.datasets() if found["kind"] in readable]
+    return str(min(fitting, key=lambda found: math.prod(found["shape"]))["name"])
 
 
 def declared(kind: str, name: str) -> dict[str, Any]:

@@ -45,6 +45,6 @@ def facts(request: HttpRequest) -> JsonResponse:
     if not re.fullmatch(r"[0-9]{1,15}", seed):
         return JsonResponse({"error": {"path": "/seed", "reason": "is not a whole number from 0"}}, status=400)
     try:
-        return JsonResponse(selectors.facts(api.parse_text(request.body), request.GET.get("dataset", "digits"), int(seed)))
+        return JsonResponse(selectors.facts(api.parse_text(request.body), request.GET.get("dataset", ""), int(seed)))
     except api.Invalid as error:
         return JsonResponse({**error.document(), "errors": [problem.document() for problem in error.problems]}, status=400)

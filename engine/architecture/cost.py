@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from engine.architecture.graph import Graph, Shape
 from engine.architecture.primitives import PRIMITIVES, impossible
 from engine.errors import fail
+
+BYTES = 4                                       # of a number
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,10 @@ class Cost:
     @property
     def flops(self) -> int:
         return 2 * self.macs
+
+    def memory(self, batch: int) -> int:
+        """Bytes of a training step in 32 bits, roughly: weights, gradients, momentum, and every layer's output once."""
+        return BYTES * (3 * self.parameters + batch * sum(math.prod(row.shape) for row in self.rows))
 
 
 def measure(graph: Graph, shape: Shape) -> Cost:

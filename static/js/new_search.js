@@ -87,11 +87,21 @@ function power(log10) {
 function showFacts(found) {
   fact("size").textContent = power(found.log10_size);
   fact("decisions").textContent = `${found.parameters}, ${found.conditions} condition${found.conditions === 1 ? "" : "s"}`;
-  for (const name of ["parameters", "flops"]) fact(name).textContent = found.ranges[name].map(count).join(" – ");
-  fact("cost").textContent = `: ${count(found.cost.parameters)} parameters`;
-  fact("words").textContent = found.drawing.words;
+  for (const name of ["parameters", "flops", "memory"]) {
+    const range = found.ranges[name];
+    fact(name).textContent = range ? `${count(range[0])} – ${count(range[2])}` : "–";
+  }
+  fact("infeasible").textContent = impossible(found.infeasible);
+  fact("cost").textContent = found.cost ? `: ${count(found.cost.parameters)} parameters` : "";
+  fact("words").textContent = found.drawing ? found.drawing.words : "No sample can be built on this dataset.";
   fact("fault").textContent = "";
-  diagram.draw(found.drawing, "A random architecture of this space");
+  if (found.drawing) diagram.draw(found.drawing, "A random architecture of this space");
+}
+
+// "12 % (conv 7×7: leaves nothing of 8×1×1)"
+function impossible(found) {
+  const share = `${Math.round(100 * found.share)} %`;
+  return found.reasons.length ? `${share} (${found.reasons[0].reason})` : share;
 }
 
 async function askFacts() {

@@ -35,10 +35,6 @@ def test_every_space_has_facts_a_cost_and_a_drawing(kind: str, preset: str) -> N
     assert drawing["words"] and drawing["cell"]["nodes"] and drawing["macro"]
 
 
-def test_the_logarithm_of_a_size_beyond_floats_is_right() -> None:
-    assert api._log10(10**400) == pytest.approx(400.0) and api._log10(15625) == pytest.approx(4.1938, abs=1e-4)
-
-
 @pytest.mark.parametrize("genotype", [None, 5, [], {}, "x", {"genotype": None}, {"arch": "|os.system~0|"},
                                       {"kind": "chain", "genotype": {}}])
 def test_what_is_no_architecture_is_refused_with_a_pointer(genotype: object) -> None:

@@ -30,6 +30,12 @@ def score(value: Any) -> str:
 
 
 @register.filter
+def share(value: Any) -> str:
+    """0.125 as 12 %."""
+    return f"{100 * value:.0f} %" if _number(value) else "–"
+
+
+@register.filter
 def duration(seconds: Any) -> str:
     if not _number(seconds):
         return "–"

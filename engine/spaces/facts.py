@@ -1,0 +1,56 @@
+"""What a space is in figures: exact size, decisions, and what random architectures of it cost by formula."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from statistics import median
+from typing import Any
+
+from engine.architecture.architecture import Proposal
+from engine.architecture.cost import Cost, measure
+from engine.architecture.graph import Shape
+from engine.errors import Invalid
+from engine.rng import stream
+from engine.spaces.space import Space
+
+SAMPLES = 32
+BATCH = 64                                      # images in a step, for the estimate of memory
+REASONS = 5                                     # most frequent faults that are told
+
+
+def facts(space: Space, seed: int = 0, shape: Shape | None = None, classes: int = 10) -> dict[str, Any]:
+    """Size (exact, a decimal string; null if there are real numbers), decisions, a random sample; for an input of `shape`
+    also the ranges (least, median, most) over samples of parameters, FLOPs and bytes of memory, and the share of samples
+    that cannot be built on it, with reasons."""
+    size, parameters = space.size(), space.parameters()
+    drawn = space.sample_many(stream(seed, "facts"), SAMPLES)
+    found = {"size": None if size is None else str(size), "log10_size": None if not size else log10(size),
+             "parameters": len(parameters), "conditions": sum(len(p.when) for p in parameters),
+             "sample": drawn[0].document()}
+    return found if shape is None else found | _costs(space, drawn, shape, classes)
+
+
+def _costs(space: Space, drawn: list[Proposal], shape: Shape, classes: int) -> dict[str, Any]:
+    """The sample shown is the first that can be built."""
+    costs: list[Cost] = []
+    faults: Counter[str] = Counter()
+    sample = None
+    for proposal in drawn:
+        try:
+            costs.append(measure(space.network(proposal.architecture, shape, classes), shape))
+            sample = sample or proposal
+        except Invalid as error:
+            faults[error.problems[0].reason] += 1
+    figures = {"parameters": [c.parameters for c in costs], "flops": [c.flops for c in costs],
+               "memory": [c.memory(BATCH) for c in costs]}
+    return {"sample": (sample or drawn[0]).document(), "samples": len(drawn),
+            "ranges": {name: [min(f), int(median(f)), max(f)] if f else None for name, f in figures.items()},
+            "infeasible": {"share": sum(faults.values()) / len(drawn),
+                           "reasons": [{"reason": r, "count": n} for r, n in faults.most_common(REASONS)]}}
+
+
+def log10(size: int) -> float:
+    """Also for sizes beyond what a float holds."""
+    digits = len(str(size))
+    return math.log10(size) if digits < 300 else digits - 18 + math.log10(int(str(size)[:18]))
