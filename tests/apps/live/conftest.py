@@ -6,12 +6,13 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from apps.searches import recorder
-from apps.searches.models import Search
 from channels.db import database_sync_to_async
 from channels.testing import WebsocketCommunicator
 from django.contrib.auth import get_user_model
 from django.test import Client
+
+from apps.searches import recorder
+from apps.searches.models import Search
 
 DOCUMENT = {"version": 1, "name": "live", "space": {"kind": "nas_bench_201"}, "strategy": {"name": "random_search"},
             "dataset": {"name": "digits"}, "budget": {"trials": 5}}

@@ -7,12 +7,12 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from apps.searches import broadcast
-from apps.searches.models import Search
 from channels.db import database_sync_to_async
 from django.test import Client
 
 from apps.live import consumers, feed
+from apps.searches import broadcast
+from apps.searches.models import Search
 from tests.apps.live.conftest import Dial, collect, later
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.asyncio]

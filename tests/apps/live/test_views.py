@@ -6,10 +6,10 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from apps.searches.models import Search
 from django.test import Client
 
 from apps.live import feed
+from apps.searches.models import Search
 from tests.apps.live.conftest import write
 
 pytestmark = pytest.mark.django_db
