@@ -6,7 +6,9 @@ source export and cost). Primitive layers, with their settings:
 
     input · conv{channels,kernel,stride,groups,dilation,bias} (padding keeps size / stride) · batch_norm{affine}
     relu · max_pool{kernel,stride} · avg_pool{kernel,stride} (padding not counted) · global_avg_pool · flatten
-    linear{units} · dropout{rate} · add · concat · identity · zero{stride}
+    linear{units} · dropout{rate} · add · concat · identity · zero{stride} · hard_swish · hard_sigmoid
+    banded_conv{kernel,stride} (channel c reads c-1 to c+1) · scale (an image by a factor for each channel)
+    zero_upsample{size} (twice as large, zeros between)
 """
 
 from __future__ import annotations

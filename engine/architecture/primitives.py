@@ -109,6 +109,32 @@ def _zero_price(node: Node, given: list[Shape]) -> Priced:
     return (channels, math.ceil(high / stride), math.ceil(wide / stride)), 0, 0
 
 
+def _banded_price(node: Node, given: list[Shape]) -> Priced:
+    channels = _image(node, given[0])[0]
+    if channels < 2:
+        raise impossible(node, "has no neighbouring channels")
+    size = _window(node, given[0])
+    weights = math.prod(pair(node.settings["kernel"])) * (3 * channels - 2)
+    return (channels, *size), weights, weights * math.prod(size)
+
+
+def _banded(node: Node, given: list[Shape]) -> Call:
+    return Call("BandedConv", (given[0][0], node.settings["kernel"], node.settings.get("stride", 1)))
+
+
+def _zero_upsample_price(node: Node, given: list[Shape]) -> Priced:
+    (channels, *small), large = _image(node, given[0]), pair(node.settings["size"])
+    if [(side + 1) // 2 for side in large] != small:
+        raise impossible(node, f"cannot interleave {words(given[0])} with zeros to {words(large)}")
+    return (channels, *large), 0, 0
+
+
+def _scale_price(node: Node, given: list[Shape]) -> Priced:
+    if given[1] != _image(node, given[0])[:1]:
+        raise impossible(node, f"scales {words(given[0])} by {words(given[1])}")
+    return given[0], 0, 0
+
+
 def _add(node: Node, given: list[Shape]) -> Priced:
     if len(set(given)) > 1:
         raise impossible(node, "adds different shapes: " + ", ".join(words(s) for s in given))
@@ -130,7 +156,10 @@ PRIMITIVES: Mapping[str, Primitive] = {
     "identity": Primitive(_same, _plain("Identity")),
     "conv": Primitive(_conv_price, _conv),
     "batch_norm": Primitive(_batch_norm_price, _batch_norm),
+    "banded_conv": Primitive(_banded_price, _banded),
     "relu": Primitive(_same, _plain("ReLU")),
+    "hard_swish": Primitive(_same, _plain("Hardswish")),
+    "hard_sigmoid": Primitive(_same, _plain("Hardsigmoid")),
     "max_pool": Primitive(_pool_price, _pool("MaxPool2d")),
     "avg_pool": Primitive(_pool_price, _pool("AvgPool2d", count_include_pad=False)),
     "global_avg_pool": Primitive(_global_avg_pool, _plain("GlobalAvgPool")),
@@ -139,6 +168,8 @@ PRIMITIVES: Mapping[str, Primitive] = {
     "dropout": Primitive(_same, lambda node, given: Call("Dropout", (node.settings["rate"],))),
     "add": Primitive(_add, _plain("Add")),
     "concat": Primitive(_concat, _plain("Concat")),
+    "scale": Primitive(_scale_price, _plain("Scale")),
+    "zero_upsample": Primitive(_zero_upsample_price, lambda node, given: Call("ZeroUpsample", pair(node.settings["size"]))),
     "zero": Primitive(_zero_price, lambda node, given: Call("Zero", (node.settings.get("stride", 1),))),
 }
 

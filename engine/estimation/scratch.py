@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from engine.architecture.architecture import digest
 from engine.architecture.cost import Cost, measure
-from engine.errors import NonFinite, Problem
+from engine.errors import Invalid, NonFinite, Problem
 from engine.estimation.context import Context, Interrupted
 from engine.events import Event
 from engine.options import choice, document, flag, integer, rate, real
@@ -71,6 +71,8 @@ class Scratch:
             return Trial(work, context, replace(self.options, **{**work.hyper, **work.fidelity})).run()
         except Interrupted:
             raise
+        except Invalid as error:                # shapes that cannot be, a network beyond the space's limits
+            return failed("infeasible", error)
         except NonFinite as error:
             return failed("non_finite", error)
         except (torch.OutOfMemoryError, MemoryError) as error:

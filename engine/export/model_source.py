@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import ast
 import keyword
 from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
 
 from engine.architecture.cost import measure
 from engine.architecture.graph import Graph, Node, Shape
 from engine.architecture.primitives import PRIMITIVES
 
-WRITTEN = frozenset({"input", "identity", "add", "concat", "global_avg_pool", "zero"})     # `forward` writes them out
+WRITTEN = frozenset({"input", "identity", "add", "concat", "global_avg_pool", "scale", "zero"})   # `forward` writes them out
+OPS = Path(__file__).parent.parent / "nets" / "ops.py"     # our own layers, read as text: importing them would import torch
 TAKEN = frozenset({"self", "torch", "nn", "x"})            # names that the source uses itself
 HEAD = '''"""{title}"""
 
 {imports}
-
+{layers}
 
 class Network(nn.Module):
     """Takes images of shape (batch, {shape}), gives one number for each of {classes} classes: the largest wins."""
@@ -31,10 +35,27 @@ def model_source(graph: Graph, shape: Shape, title: str) -> str:
     for node in live:
         _check_name(node.name)
     steps = list(_steps(live))
-    imports = ("import torch\n" if any("torch." in step for step in steps) else "") + "from torch import nn"
-    head = HEAD.format(title=_words(title), imports=imports, shape=", ".join(map(str, shape)),
+    own = "".join(f"\n\n{source}\n" for source in _own(live, shapes))
+    imports = "import torch\n" if any("torch." in text for text in (own, *steps)) else ""
+    imports += "from torch import Tensor, nn" if own else "from torch import nn"
+    head = HEAD.format(title=_words(title), imports=imports, layers=own, shape=", ".join(map(str, shape)),
                        classes=shapes[graph.output][0])
     return head + "\n".join([*_declarations(live, shapes), "", "    def forward(self, x):", *steps, ""])
+
+
+@cache
+def _classes() -> dict[str, str]:
+    """The source of every class of `engine.nets.ops`, by name. Each stands alone: it uses torch, nn and Tensor."""
+    text = OPS.read_text(encoding="utf-8")
+    found = (node for node in ast.parse(text).body if isinstance(node, ast.ClassDef))
+    return {node.name: ast.get_source_segment(text, node) or "" for node in found}
+
+
+def _own(graph: Graph, shapes: dict[str, Shape]) -> Iterator[str]:
+    """The classes that this network needs beside torch's own, each once."""
+    wanted = {PRIMITIVES[node.op].call(node, [shapes[name] for name in node.inputs] or [shapes[node.name]]).name
+              for node in graph if node.op not in WRITTEN}
+    yield from (_classes()[name] for name in sorted(wanted) if name in _classes())
 
 
 def _declarations(graph: Graph, shapes: dict[str, Shape]) -> Iterator[str]:
@@ -53,7 +74,7 @@ def _layer(node: Node, given: list[Shape]) -> str | None:
         return None
     call = PRIMITIVES[node.op].call(node, given)
     words = [*map(repr, call.arguments), *(f"{name}={value!r}" for name, value in call.named.items())]
-    return f"nn.{call.name}({', '.join(words)})"
+    return f"{'' if call.name in _classes() else 'nn.'}{call.name}({', '.join(words)})"
 
 
 def _steps(graph: Graph) -> Iterator[str]:
@@ -79,6 +100,8 @@ def _expression(node: Node, inputs: list[str]) -> str:
         return f"torch.cat([{given}], dim=1)"
     if node.op == "global_avg_pool":
         return f"{given}.mean((2, 3))"
+    if node.op == "scale":
+        return f"{inputs[0]} * {inputs[1]}[:, :, None, None]"
     if node.op == "zero":
         stride = int(node.settings.get("stride", 1))
         return f"torch.zeros_like({given}[:, :, ::{stride}, ::{stride}])"

@@ -25,6 +25,43 @@ class GlobalAvgPool(nn.Module):
         return x.mean((2, 3))
 
 
+class Scale(nn.Module):
+    """Each channel times its factor."""
+
+    def forward(self, x: Tensor, factors: Tensor) -> Tensor:
+        return x * factors[:, :, None, None]
+
+
+class BandedConv(nn.Module):
+    """A convolution in which channel c reads the channels c-1, c and c+1: three depthwise ones, moved by one channel."""
+
+    def __init__(self, channels: int, kernel: int, stride: int) -> None:
+        super().__init__()
+        pad = (kernel - 1) // 2
+        self.same = nn.Conv2d(channels, channels, kernel, stride, pad, groups=channels, bias=False)
+        self.lower = nn.Conv2d(channels - 1, channels - 1, kernel, stride, pad, groups=channels - 1, bias=False)
+        self.upper = nn.Conv2d(channels - 1, channels - 1, kernel, stride, pad, groups=channels - 1, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        same: Tensor = self.same(x)
+        lower = nn.functional.pad(self.lower(x[:, :-1]), (0, 0, 0, 0, 1, 0))
+        upper = nn.functional.pad(self.upper(x[:, 1:]), (0, 0, 0, 0, 0, 1))
+        return same + lower + upper
+
+
+class ZeroUpsample(nn.Module):
+    """Twice as large, up to this height and width: the values at even places, zeros between them."""
+
+    def __init__(self, height: int, width: int) -> None:
+        super().__init__()
+        self.height, self.width = height, width
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = torch.stack((x, torch.zeros_like(x)), dim=4).flatten(3)
+        x = torch.stack((x, torch.zeros_like(x)), dim=3).flatten(2, 3)
+        return x[:, :, : self.height, : self.width]
+
+
 class Zero(nn.Module):
     """Nothing, in the shape that a layer of this stride would give."""
 
@@ -36,7 +73,8 @@ class Zero(nn.Module):
         return torch.zeros_like(x[:, :, :: self.stride, :: self.stride])
 
 
-OWN: dict[str, type[nn.Module]] = {kind.__name__: kind for kind in (Add, Concat, GlobalAvgPool, Zero)}
+OWN: dict[str, type[nn.Module]] = {kind.__name__: kind for kind in (
+    Add, BandedConv, Concat, GlobalAvgPool, Scale, Zero, ZeroUpsample)}
 
 
 def make(call: Call) -> nn.Module:

@@ -65,6 +65,11 @@ def test_rows_by_hand() -> None:
     assert cost.flops == 2 * cost.macs == 2 * sum(row.macs for row in cost.rows)
 
 
+def test_a_banded_convolution_costs_three_weights_a_channel_less_the_two_at_the_ends() -> None:
+    cost = measure(network(Node("band", "banded_conv", ("input",), {"kernel": 3, "stride": 2})), (6, 9, 9))
+    assert (cost.rows[-1].shape, cost.parameters, cost.macs) == ((6, 5, 5), 9 * 16, 9 * 16 * 25)
+
+
 IMPOSSIBLE: dict[str, Callable[[], Graph]] = {
     "a window larger than the image": lambda: network(Node("bad", "max_pool", ("input",), {"kernel": 2, "stride": 2})),
     "a linear layer on an image": lambda: network(Node("bad", "linear", ("input",), {"units": 2})),
@@ -75,6 +80,12 @@ IMPOSSIBLE: dict[str, Callable[[], Graph]] = {
                                                  Node("bad", "add", ("input", "wide"))),
     "a join of an image and a flat one": lambda: network(Node("flat", "global_avg_pool", ("input",)),
                                                          Node("bad", "concat", ("input", "flat"))),
+    "a band of one channel": lambda: network(Node("one", "conv", ("input",), {"channels": 1, "kernel": 1}),
+                                             Node("bad", "banded_conv", ("one",), {"kernel": 3})),
+    "zeros between too few values": lambda: network(Node("bad", "zero_upsample", ("input",), {"size": 4})),
+    "factors for other channels": lambda: network(Node("flat", "global_avg_pool", ("input",)),
+                                                  Node("two", "linear", ("flat",), {"units": 2}),
+                                                  Node("bad", "scale", ("input", "two"))),
     "an unknown layer": lambda: network(Node("bad", "nor_conv_3x3", ("input",))),
 }
 

@@ -17,7 +17,7 @@ from engine import options
 from engine.architecture.architecture import Architecture
 from engine.checkpoint import Checkpoints
 from engine.datasets.digits import Digits
-from engine.errors import Invalid, NonFinite
+from engine.errors import Invalid, NonFinite, Problem
 from engine.estimation import scratch
 from engine.estimation.context import Context, Interrupted
 from engine.estimation.scratch import Options, Scratch
@@ -238,6 +238,16 @@ def test_what_goes_wrong_is_an_outcome(here: Surroundings, monkeypatch: pytest.M
     outcome = here.perform()
     assert (outcome.status, outcome.score, outcome.metrics["error_kind"]) == ("failed", None, kind)
     assert outcome.metrics["error"] in (str(error), type(error).__name__) and outcome.artifact is None
+
+
+def test_a_network_that_cannot_be_is_an_outcome_with_its_reason(here: Surroundings, monkeypatch: pytest.MonkeyPatch) -> None:
+    def network(self: Any, *given: Any) -> Any:
+        raise Invalid(Problem("/network/pool", "leaves nothing of 3×2×2"))
+
+    monkeypatch.setattr(type(SPACE), "network", network)
+    outcome = here.perform()
+    assert (outcome.status, outcome.score, outcome.metrics["error_kind"]) == ("failed", None, "infeasible")
+    assert outcome.metrics["error"] == "/network/pool: leaves nothing of 3×2×2"
 
 
 def test_a_diverging_training_is_non_finite(here: Surroundings) -> None:

@@ -43,6 +43,9 @@ def every_layer() -> Graph:
     d = layers.put("sum", "add", layers.put("same", "identity", c), layers.norm("norm", b), b)
     e = layers.put("both", "concat", layers.pool("max", "max_pool", d, 3, 2), layers.pool("mean", "avg_pool", d, 3, 2),
                    layers.put("nothing", "zero", d, stride=2))
+    e = layers.put("near", "banded_conv", layers.put("apart", "zero_upsample", e, size=(5, 4)), kernel=3, stride=2)
+    gate = layers.linear("gate", layers.put("mean_of_all", "global_avg_pool", e), 18)
+    e = layers.put("gated", "scale", layers.put("swish", "hard_swish", e), layers.put("open", "hard_sigmoid", gate))
     layers.begin("head")
     f = layers.put("flat", "flatten", layers.put("active", "relu", e))
     g = layers.put("units", "linear", layers.put("dropped", "dropout", f, rate=0.25), units=7, bias=False)
@@ -92,6 +95,20 @@ def test_the_source_imports_torch_alone_and_evaluates_nothing(kind: str) -> None
     assert set(modules) <= {"torch"}
     called = {ast.unparse(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
     assert not called & {"eval", "exec", "getattr", "setattr", "__import__", "compile", "open"}
+
+
+def test_our_own_layers_come_along_once_and_only_where_they_are_used() -> None:
+    def network(*ops: str) -> str:
+        layers, source = Layers(), "input"
+        for number, op in enumerate(ops):
+            source = layers.put(f"layer_{number}", op, source, kernel=3, stride=1)
+        layers.linear("classifier", layers.put("pool", "global_avg_pool", source), 2)
+        return model_source(layers.graph(), SHAPE, "A network")
+
+    banded = network("banded_conv", "relu", "banded_conv")
+    assert banded.count("class BandedConv(nn.Module)") == 1 and "from torch import Tensor, nn" in banded
+    assert "self.layer_0 = BandedConv(3, 3, 1)" in banded and "ZeroUpsample" not in banded
+    assert "BandedConv" not in network("relu") and "Tensor" not in network("relu")
 
 
 def test_dead_nodes_are_not_written() -> None:

@@ -31,7 +31,7 @@ SMALL = network(Node("wide", "conv", ("input",), {"channels": 4, "kernel": 3}), 
 
 
 def test_every_layer_names_a_module_of_torch_or_of_ours() -> None:
-    settings = {"channels": 4, "kernel": 3, "units": 2, "rate": 0.5}
+    settings = {"channels": 4, "kernel": 3, "units": 2, "rate": 0.5, "size": 16}
     for op, primitive in PRIMITIVES.items():
         call = primitive.call(Node("it", op, ("input",), settings), [(4, 8, 8)])
         assert call.name in OWN or issubclass(getattr(torch.nn, call.name), torch.nn.Module)
@@ -89,6 +89,30 @@ def test_add_concat_and_identity() -> None:
     for op, expected in (("add", 3 * given), ("concat", torch.cat([given] * 3, 1))):
         graph = network(copy, layer(op, "input", "copy", "input"))
         assert torch.equal(build(graph, (2, 2, 2))(given), expected)
+
+
+@pytest.mark.parametrize(("small", "large"), [((2, 2), (4, 4)), ((3, 4), (5, 8)), ((1, 1), (2, 1))])
+def test_values_interleaved_with_zeros(small: tuple[int, int], large: tuple[int, int]) -> None:
+    given = torch.rand(2, 3, *small) + 1
+    found = build(network(layer("zero_upsample", size=large)), (3, *small))(given)
+    assert found.shape == (2, 3, *large) and torch.equal(found[:, :, ::2, ::2], given)
+    assert int((found == 0).sum()) == found.numel() - given.numel()
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+def test_in_a_banded_convolution_channels_read_their_neighbours_only(stride: int) -> None:
+    model = build(network(layer("banded_conv", kernel=3, stride=stride)), (5, 6, 6))
+    given = torch.randn(1, 5, 6, 6, requires_grad=True)
+    for channel in range(5):
+        (gradient,) = torch.autograd.grad(model(given)[0, channel].sum(), given)
+        read = [c for c in range(5) if gradient[0, c].any()]
+        assert read == [c for c in (channel - 1, channel, channel + 1) if 0 <= c < 5]
+
+
+def test_a_scale_is_a_factor_for_each_channel() -> None:
+    graph = network(Node("mean", "global_avg_pool", ("input",)), layer("scale", "input", "mean"))
+    given = torch.rand(2, 3, 4, 4)
+    assert torch.equal(build(graph, (3, 4, 4))(given), given * given.mean((2, 3), keepdim=True))
 
 
 def test_results_are_kept_until_their_last_reader() -> None:
