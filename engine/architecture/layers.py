@@ -5,6 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from engine.architecture.graph import Graph, Node
+from engine.architecture.primitives import pair
+
+Side = int | tuple[int, int]                    # one number, or height and width
 
 
 class Layers:
@@ -22,14 +25,16 @@ class Layers:
         self._nodes.append(Node(name, op, inputs, settings, label or op.replace("_", " "), self._group))
         return name
 
-    def conv(self, name: str, source: str, channels: int, kernel: int, stride: int = 1, groups: int = 1) -> str:
+    def conv(self, name: str, source: str, channels: int, kernel: Side, stride: Side = 1, groups: int = 1,
+             dilation: int = 1) -> str:
         """A convolution without bias that keeps the size, divided by the stride and rounded up."""
-        label = f"conv {kernel}×{kernel}" + (f" / {stride}" if stride > 1 else "")
+        (high, wide), longest = pair(kernel), max(pair(stride))
+        label = f"conv {high}×{wide}" + (f" / {longest}" if longest > 1 else "")
         return self.put(name, "conv", source, label=label, channels=channels, kernel=kernel, stride=stride, groups=groups,
-                        dilation=1, bias=False)
+                        dilation=dilation, bias=False)
 
-    def norm(self, name: str, source: str) -> str:
-        return self.put(name, "batch_norm", source, affine=True)
+    def norm(self, name: str, source: str, affine: bool = True) -> str:
+        return self.put(name, "batch_norm", source, affine=affine)
 
     def pool(self, name: str, op: str, source: str, kernel: int, stride: int) -> str:
         label = f"{op.replace('_', ' ')} {kernel}×{kernel}" + (f" / {stride}" if stride > 1 else "")

@@ -49,9 +49,10 @@ def _conv(node: Node, given: list[Shape]) -> Call:
     (high, wide), dilation = pair(s["kernel"]), s.get("dilation", 1)
     padding = (dilation * (high - 1) // 2, dilation * (wide - 1) // 2)
     square = high == wide
+    stride = pair(s.get("stride", 1))
     usual = {"stride": 1, "padding": 0, "dilation": 1, "groups": 1}
-    named = {"stride": s.get("stride", 1), "padding": padding[0] if square else padding, "dilation": dilation,
-             "groups": s.get("groups", 1)}
+    named = {"stride": stride[0] if stride[0] == stride[1] else stride, "padding": padding[0] if square else padding,
+             "dilation": dilation, "groups": s.get("groups", 1)}
     named = {key: value for key, value in named.items() if value != usual[key]}
     kernel = high if square else (high, wide)
     return Call("Conv2d", (given[0][0], s["channels"], kernel), {**named, "bias": s.get("bias", False)})
@@ -135,6 +136,10 @@ def _scale_price(node: Node, given: list[Shape]) -> Priced:
     return given[0], 0, 0
 
 
+def _shift_price(node: Node, given: list[Shape]) -> Priced:
+    return _image(node, given[0]), 0, 0
+
+
 def _add(node: Node, given: list[Shape]) -> Priced:
     if len(set(given)) > 1:
         raise impossible(node, "adds different shapes: " + ", ".join(words(s) for s in given))
@@ -170,15 +175,16 @@ PRIMITIVES: Mapping[str, Primitive] = {
     "concat": Primitive(_concat, _plain("Concat")),
     "scale": Primitive(_scale_price, _plain("Scale")),
     "zero_upsample": Primitive(_zero_upsample_price, lambda node, given: Call("ZeroUpsample", pair(node.settings["size"]))),
+    "shift": Primitive(_shift_price, lambda node, given: Call("ZeroPad2d", ((-1, 1, -1, 1),))),
     "zero": Primitive(_zero_price, lambda node, given: Call("Zero", (node.settings.get("stride", 1),))),
 }
 
 
 def _window(node: Node, shape: Shape) -> tuple[int, int]:
     """Height and width after sliding a padded window over an image."""
-    stride, dilation = node.settings.get("stride", 1), node.settings.get("dilation", 1)
+    stride, dilation = pair(node.settings.get("stride", 1)), node.settings.get("dilation", 1)
     kernel, (_, height, width) = pair(node.settings["kernel"]), _image(node, shape)
-    high, wide = _slide(height, kernel[0], stride, dilation), _slide(width, kernel[1], stride, dilation)
+    high, wide = _slide(height, kernel[0], stride[0], dilation), _slide(width, kernel[1], stride[1], dilation)
     if min(high, wide) < 1:
         raise impossible(node, f"leaves nothing of {words(shape)}")
     return high, wide

@@ -41,10 +41,11 @@ def every_layer() -> Graph:
     b = layers.conv("strided", a, 6, 3, 2)
     c = layers.put("plain_norm", "batch_norm", b, affine=False)
     d = layers.put("sum", "add", layers.put("same", "identity", c), layers.norm("norm", b), b)
+    uneven = layers.conv("uneven", layers.put("moved", "shift", layers.conv("wider", d, 6, 1, (2, 1))), 6, (3, 1), (1, 2))
     e = layers.put("both", "concat", layers.pool("max", "max_pool", d, 3, 2), layers.pool("mean", "avg_pool", d, 3, 2),
-                   layers.put("nothing", "zero", d, stride=2))
+                   uneven, layers.put("nothing", "zero", d, stride=2))
     e = layers.put("near", "banded_conv", layers.put("apart", "zero_upsample", e, size=(5, 4)), kernel=3, stride=2)
-    gate = layers.linear("gate", layers.put("mean_of_all", "global_avg_pool", e), 18)
+    gate = layers.linear("gate", layers.put("mean_of_all", "global_avg_pool", e), 24)
     e = layers.put("gated", "scale", layers.put("swish", "hard_swish", e), layers.put("open", "hard_sigmoid", gate))
     layers.begin("head")
     f = layers.put("flat", "flatten", layers.put("active", "relu", e))
