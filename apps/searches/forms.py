@@ -3,83 +3,20 @@
 from __future__ import annotations
 
 import json
-import re
 import uuid
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
+from apps.spaces.fields import LONGEST, Field, Given, field_at, field_of, fields_of, meant, sentence, texts_of, values_of
 from engine import api
 
-INTEGER = re.compile(r"[+-]?[0-9]{1,17}")               # ASCII only; whatever else stays text, for the engine to refuse
-REAL = re.compile(r"[+-]?([0-9]{1,30}\.?[0-9]{0,30}|\.[0-9]{1,30})([eE][+-]?[0-9]{1,4})?")
-LONGEST = 300                                           # characters of a wrong answer that are shown again
 TAGS = {"dataset": "name", "space": "kind", "strategy": "name", "estimation": "name"}
 FIRST = {"dataset": "digits", "space": "chain", "strategy": "random_search", "estimation": "scratch"}
 HEADS = {"name": {"name": "name", "type": "text", "default": "", "allowed": "up to 200 characters", "optional": True,
                   "help": "What the list of searches calls it. Empty: untitled.", "paper_value": None, "bounds": []},
          "seed": {"name": "seed", "type": "integer", "default": 0, "allowed": "a whole number from 0 to 2^53",
                   "help": "Same seed, same search.", "paper_value": None, "bounds": [0, 2**53], "optional": False}}
-
-Given = Mapping[str, list[str]]
-
-
-def said(value: Any) -> list[str]:
-    """A value as the texts that a form holds for it."""
-    if isinstance(value, (list, tuple)):
-        return ["", *map(str, value)]
-    if isinstance(value, bool):
-        return ["true" if value else "false"]
-    return ["" if value is None else str(value)]
-
-
-def meant(row: Mapping[str, Any], texts: list[str]) -> Any:
-    """The value that texts stand for; what cannot be read stays text."""
-    choices = {str(choice): choice for choice in row["bounds"]}
-    if row["type"] == "subset":
-        return [choices.get(text, text) for text in texts if text]
-    text = texts[-1].strip() if texts else ""
-    if row["type"] == "text":
-        return text
-    if not text:
-        return None
-    if row["type"] == "flag":
-        return {"true": True, "false": False}.get(text, text)
-    if row["type"] == "choice":
-        return choices.get(text, text)
-    if INTEGER.fullmatch(text) and row["type"] == "integer":
-        return int(text)
-    return float(text) if row["type"] == "real" and REAL.fullmatch(text) else text
-
-
-@dataclass
-class Field:
-    """One option as the page shows it."""
-
-    name: str
-    row: Mapping[str, Any]
-    texts: list[str]
-    errors: list[str] = field(default_factory=list)
-
-    @property
-    def id(self) -> str:
-        return "f-" + self.name.replace(".", "-")
-
-    @property
-    def text(self) -> str:
-        return self.texts[-1][:LONGEST] if self.texts else ""
-
-    @property
-    def choices(self) -> list[dict[str, Any]]:
-        """Each choice with its text and whether it is taken."""
-        offered = [True, False] if self.row["type"] == "flag" else self.row["bounds"]
-        return [{"text": said(each)[-1], "taken": said(each)[-1] in self.texts} for each in offered]
-
-    @property
-    def typed(self) -> str:
-        """How the page's script turns its texts into JSON."""
-        chosen = self.row["type"] in ("choice", "subset")
-        return "numbers" if chosen and all(isinstance(each, (int, float)) for each in self.row["bounds"]) else "words"
 
 
 @dataclass
@@ -96,6 +33,10 @@ class Kind:
     def presets(self) -> list[str]:
         return list(self.entry["presets"])
 
+    @property
+    def prefix(self) -> str:
+        return f"{self.group}.{self.entry['name']}"
+
 
 class NewSearch:
     """The form. `given` holds the texts by field name; what is left out takes its declared default."""
@@ -108,8 +49,8 @@ class NewSearch:
         self.chosen = {group: self._one(group, default) for group, default in FIRST.items()}
         listed = {"dataset": api.datasets, "space": api.spaces, "strategy": api.strategies, "estimation": api.estimations}
         self.groups = {group: self._kinds(group, sorted(entries(), key=_later)) for group, entries in listed.items()}
-        self.parts = {part: self._fields(part, rows) for part, rows in api.parts().items()}
-        self.heads = {name: self._field(name, row) for name, row in HEADS.items()}
+        self.parts = {part: fields_of(part, rows, given) for part, rows in api.parts().items()}
+        self.heads = {name: field_of(name, row, given) for name, row in HEADS.items()}
         self._mark_unfit()
 
     @classmethod
@@ -141,8 +82,8 @@ class NewSearch:
         built: dict[str, Any] = {"version": 1, "name": meant(HEADS["name"], self.heads["name"].texts)}
         for group, tag in TAGS.items():
             kind = next((kind for kind in self.groups[group] if kind.chosen), None)
-            built[group] = {tag: self.chosen[group], **(self._values(kind.fields) if kind else {})}
-        built |= {part: self._values(fields) for part, fields in self.parts.items()}
+            built[group] = {tag: self.chosen[group], **(values_of(kind.fields) if kind else {})}
+        built |= {part: values_of(fields) for part, fields in self.parts.items()}
         return built | {"seed": meant(HEADS["seed"], self.heads["seed"].texts)}
 
     @property
@@ -153,12 +94,8 @@ class NewSearch:
     @property
     def presets(self) -> dict[str, dict[str, list[str]]]:
         """What each preset button puts into which field: the page's script does it without the server."""
-        return {f"{kind.group}.{kind.entry['name']}.{preset}": self._texts(kind, values)
+        return {f"{kind.prefix}.{preset}": texts_of(kind.prefix, kind.entry["options"], values)
                 for kind in self.kinds() for preset, values in kind.entry["presets"].items()}
-
-    @staticmethod
-    def _texts(kind: Kind, values: Mapping[str, Any]) -> dict[str, list[str]]:
-        return {one.name: said(values.get(one.row["name"], one.row["default"])) for one in kind.fields}
 
     def valid(self) -> bool:
         """Whether the engine accepts it; if not, every fault stands next to its field and in `problems`."""
@@ -171,20 +108,12 @@ class NewSearch:
 
     def _refuse(self, problem: api.Problem) -> None:
         found = self._at(problem.path)
-        name = found.row["name"].replace("_", " ").capitalize() if found else problem.path
-        sentence = _sentence(name, problem).replace(" or null", ", or empty")
-        if found:
-            found.errors.append(sentence)
-        self.problems.append((found, sentence))
+        self.problems.append((found, found.refuse(problem) if found else sentence(problem.path, problem)))
 
     def _at(self, path: str) -> Field | None:
         """The field that a JSON pointer means; for a whole part, its first field."""
         head, *rest = path.strip("/").split("/")
-        inside = [head, self.chosen[head], *rest] if head in TAGS else [head, *rest]
-        name = ".".join(inside)
-        fields = list(self.fields())
-        first = next((one for one in fields if one.name.startswith(name + ".")), None)
-        return next((one for one in fields if one.name == name), first)
+        return field_at(list(self.fields()), [head, self.chosen[head], *rest] if head in TAGS else [head, *rest])
 
     def _mark_unfit(self) -> None:
         table = api.compatible()
@@ -193,18 +122,8 @@ class NewSearch:
             kind.unfit = None if verdict is True else str(verdict)
 
     def _kinds(self, group: str, entries: list[dict[str, Any]]) -> list[Kind]:
-        return [Kind(group, entry, self._fields(f"{group}.{entry['name']}", entry["options"]),
+        return [Kind(group, entry, fields_of(f"{group}.{entry['name']}", entry["options"], self.given),
                      entry["name"] == self.chosen[group]) for entry in entries]
-
-    def _fields(self, prefix: str, rows: list[dict[str, Any]]) -> list[Field]:
-        return [self._field(f"{prefix}.{row['name']}", row) for row in rows]
-
-    def _field(self, name: str, row: Mapping[str, Any]) -> Field:
-        return Field(name, row, list(self.given[name]) if name in self.given else said(row["default"]))
-
-    @staticmethod
-    def _values(fields: list[Field]) -> dict[str, Any]:
-        return {one.row["name"]: meant(one.row, one.texts) for one in fields}
 
     def _one(self, name: str, default: str) -> str:
         return (self.given.get(name) or [default])[-1][:LONGEST]
@@ -229,15 +148,10 @@ class Pasted:
         try:
             self.document = api.parse(api.parse_text(self.text)).document()
         except api.Invalid as error:
-            self.problems = [_sentence(problem.path or "The text", problem) for problem in error.problems]
+            self.problems = [sentence(problem.path or "The text", problem) for problem in error.problems]
         return self.document is not None
 
 
 def _later(entry: Mapping[str, Any]) -> bool:
     """What needs a download comes after what is here."""
     return not entry.get("ready", True)
-
-
-def _sentence(name: str, problem: api.Problem) -> str:
-    text = f"{name} {problem.reason}" + (f"; allowed: {problem.allowed}." if problem.allowed else ".")
-    return text.encode("utf-8", "replace").decode()        # a pasted key may hold half a surrogate pair

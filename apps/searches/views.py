@@ -13,9 +13,10 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from apps.searches import charts, listings, selectors, services
-from apps.searches.forms import NewSearch, Pasted, meant
+from apps.searches.forms import NewSearch, Pasted
 from apps.searches.models import Search
 from apps.searches.states import TransitionError, Wish
+from apps.spaces.fields import meant
 from apps.spaces.selectors import facts
 from engine import api
 

@@ -21,6 +21,15 @@ export function duration(seconds) {
   return `${(seconds / 3600).toFixed(1)} h`;
 }
 
+// A size known by its logarithm: 4.1 · 10¹²; small ones in full.
+export function power(log10) {
+  if (log10 === null) return "no end";
+  if (log10 < 6) return Math.round(10 ** log10).toLocaleString("en");
+  const exponent = Math.floor(log10);
+  const digits = String(exponent).replace(/\d/g, (digit) => "⁰¹²³⁴⁵⁶⁷⁸⁹"[digit]);
+  return `${(10 ** (log10 - exponent)).toFixed(1)} · 10${digits}`;
+}
+
 export function origin(trial) {
   const how = typeof trial.origin === "string" ? trial.origin : trial.origin?.how;
   if (Number.isInteger(trial.final_of)) return `final of ${trial.final_of}`;

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from apps.searches.forms import NewSearch, Pasted, meant, said
+from apps.searches.forms import NewSearch, Pasted
+from apps.spaces.fields import meant, said
 from engine import api
 
 INTEGER = {"type": "integer", "bounds": [1, 10]}
