@@ -14,6 +14,7 @@ from apps.searches.states import Status
 RANKED = (Status.DONE, Status.PRUNED, Status.FAILED)            # the order of the leaderboard
 KINDS = ("scratch", "inherited", "shared", "hypernetwork", "proxy", "tabular")
 OWN = Q(trials__status=Status.DONE, trials__final_of=None)
+INSIGHTS = 200                                                  # that a page brings along
 ROW = ("number", "status", "score", "score_kind", "encoding_id", "canonical_id", "parameters", "flops", "epochs", "seconds",
        "final_of", "parents")
 
@@ -76,12 +77,20 @@ def curves(search: Search) -> dict[int, list[float | None]]:
     return {number: line for number, line in lines.items() if line}
 
 
+def insights(search: Search) -> list[dict[str, Any]]:
+    """What the strategy showed of its thinking, thinned out evenly; the newest is always there."""
+    said = Event.objects.filter(search=search, type="strategy", data__has_key="pictures").order_by("-seq")
+    chosen = list(said.values_list("seq", flat=True))
+    chosen = chosen[::max(1, len(chosen) // INSIGHTS)]
+    return list(said.filter(seq__in=chosen).order_by("seq").values("seq", "trial", "data"))
+
+
 def snapshot(search: Search) -> dict[str, Any]:
     """Everything the page draws, and the seq up to which it holds at least (newer rows are told again, harmlessly)."""
     seq, state, reason = Search.objects.values_list("next_seq", "state", "reason").get(pk=search.pk)
     best = incumbent(search)
     return {"seq": seq - 1, "state": state, "reason": reason, "spec": search.document, "trials": rows(search),
-            "curves": curves(search), "incumbent": {"trial": best.number} if best else None}
+            "curves": curves(search), "insights": insights(search), "incumbent": {"trial": best.number} if best else None}
 
 
 def rows(search: Search) -> list[dict[str, Any]]:

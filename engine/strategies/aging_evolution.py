@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from engine.events import Event
+from engine.insight import due, population, shown
 from engine.options import choice, integer, rate
 from engine.registry import strategy
 from engine.rng import stream
@@ -42,6 +43,7 @@ class AgingEvolution:
         self.space, self.options, self.seed = space, options, seed
         self.alive: list[Member] = []                 # the oldest first
         self.proposed = 0
+        self.born = 0
 
     def ask(self, slots: int) -> list[Work]:
         return [self._propose() for _ in range(slots)]
@@ -52,7 +54,14 @@ class AgingEvolution:
             return []
         self.alive.append(Member(work, outcome.score))
         died = self._remove() if len(self.alive) > self.options.population else None
-        return [Event("strategy", work.trial, {"born": work.trial, "died": died, "alive": len(self.alive)})]
+        self.born += 1
+        pictures = [self._picture()] if due(self.born) else []
+        return [Event("strategy", work.trial, shown(*pictures, born=work.trial, died=died, alive=len(self.alive)))]
+
+    def _picture(self) -> dict[str, Any]:
+        scores = [member.score for member in self.alive]
+        return population([member.work.trial for member in self.alive],
+                          f"{len(scores)} alive, scores {min(scores):.4f} to {max(scores):.4f}")
 
     def state_dict(self) -> dict[str, Any]:
         return {"proposed": self.proposed}
@@ -70,8 +79,11 @@ class AgingEvolution:
         parent = max(tournament, key=lambda member: member.score).work
         same = rng.random() < self.options.identity
         child = parent.architecture if same else self.space.mutate(parent.architecture, rng)
+        rivals = sorted({member.work.trial for member in tournament})
+        why = f"Trial {parent.trial} is the best of {len(rivals)} drawn from the population" + (
+            "; it is trained again, so that one lucky score does not rule." if same else "; one decision of it was changed.")
         origin = {"how": "identity" if same else "mutation", "parent": parent.trial,
-                  "tournament": [member.work.trial for member in tournament]}
+                  "tournament": [member.work.trial for member in tournament], "why": why}
         return Candidate(child, parent.hyper, parents=(parent.trial,), origin=origin)
 
     def _remove(self) -> int:

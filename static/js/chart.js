@@ -34,13 +34,15 @@ function wholeTicks(series) {
   return all.length ? Math.max(1, Math.ceil((Math.max(...all) - Math.min(...all)) / 8)) : 1;
 }
 
-function layout({ x, y, whole }, series) {
+function layout({ x, y, whole, named }, series) {
   const axis = (title) => ({
     title: { text: plain(title), standoff: 8, font: { color: token("--nw-muted"), size: 12 } },
     color: token("--nw-muted"), gridcolor: token("--nw-grid"), linecolor: token("--nw-line"), zeroline: false, automargin: true,
   });
   return {
-    xaxis: { ...axis(x), showgrid: false, ...(whole ? { tick0: 0, dtick: wholeTicks(series) } : {}) }, yaxis: axis(y), margin: { l: 52, r: 12, t: 8, b: 40 }, height: 280, autosize: true,
+    xaxis: { ...axis(x), showgrid: false, ...(whole ? { tick0: 0, dtick: wholeTicks(series) } : {}), ...(named ? { type: "category" } : {}) },
+    yaxis: { ...axis(y), ...(named === "both" ? { type: "category", autorange: "reversed" } : {}) },
+    margin: { l: 52, r: 12, t: 8, b: 40 }, height: 280, autosize: true,
     paper_bgcolor: token("--nw-surface"), plot_bgcolor: token("--nw-surface"), hovermode: "closest",
     font: { family: getComputedStyle(document.body).fontFamily, size: 12, color: token("--nw-ink") },
     legend: { orientation: "h", x: 0, y: 1.02, yanchor: "bottom", bgcolor: "rgba(0,0,0,0)", font: { color: token("--nw-ink") } },
@@ -49,10 +51,18 @@ function layout({ x, y, whole }, series) {
   };
 }
 
-// series: {name, x, y, look: "step" | "line" | "dots", colour: 0…}
+// series: {name, x, y, look: "step" | "line" | "dots" | "bars" | "heat", colour: 0…}; a heat map has z: a row for each y
 function trace(series, index) {
   const hue = series.colour ?? index;
   const common = { name: plain(series.name), x: series.x, y: series.y, type: "scatter" };
+  if (series.look === "heat") {
+    const scale = [[0, token("--nw-sunken")], [1, token("--nw-d1")]];
+    return { ...common, type: "heatmap", z: series.z, colorscale: scale, colorbar: { thickness: 8, outlinewidth: 0 }, xgap: 1, ygap: 1 };
+  }
+  if (series.look === "bars") {
+    const pattern = { shape: ["", "/", "x", ".", "-", "+"][hue % 6], fgcolor: token("--nw-surface"), solidity: 0.4 };
+    return { ...common, type: "bar", marker: { color: colour(hue), pattern }, orientation: series.lying ? "h" : "v" };
+  }
   if (series.look === "dots") {
     return { ...common, mode: "markers", marker: { color: colour(hue), size: 6, opacity: 0.5, symbol: SYMBOLS[hue % 6] } };
   }
@@ -135,7 +145,9 @@ export class Chart {
   }
 
   rows() {
-    return this.series.flatMap((one) => [...one.x].map((x, i) => [one.name, x, one.y[i]]));
+    return this.series.flatMap((one) => one.z
+      ? one.z.flatMap((row, i) => row.map((value, j) => [`${one.y[i]} / ${one.x[j]}`, one.x[j], value]))
+      : [...one.x].map((x, i) => [one.name, x, one.y[i]]));
   }
 
   fillTable() {

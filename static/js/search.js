@@ -6,11 +6,12 @@ import { mount as curves } from "./panels/curves.js";
 import { mount as figures } from "./panels/figures.js";
 import { mount as finals } from "./panels/finals.js";
 import { mount as incumbent } from "./panels/incumbent.js";
+import { mount as insight } from "./panels/insight.js";
 import { mount as leaderboard } from "./panels/leaderboard.js";
 import { mount as log } from "./panels/log.js";
 import { mount as state } from "./panels/state.js";
 
-const PANELS = { best_so_far: bestSoFar, curves, finals, incumbent, leaderboard, log };
+const PANELS = { best_so_far: bestSoFar, curves, finals, incumbent, insight, leaderboard, log };
 const WHOLE_PAGE = [figures, state];
 
 // After a resume a trial goes on from its last checkpoint: an epoch may be told again, and what followed it is void.
@@ -59,6 +60,7 @@ export class Search {
     this.spec = page.spec;
     this.urls = page.urls;
     this.incumbent = page.incumbent ?? null;
+    this.insights = page.insights ?? [];                // what the strategy said, thinned out
     this.trials = new Map((page.trials ?? []).map((trial) => [trial.number, trial]));
     this.curves = new Map(Object.entries(page.curves ?? {}).map(([number, curve]) => [Number(number), curve]));
     this.listeners = [];

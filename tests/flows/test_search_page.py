@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import BrowserContext, Page, Route, WebSocketRoute
 
+from engine import insight
+
 ROOT = Path(__file__).resolve().parents[2]
 POLICY = ("default-src 'none'; script-src 'self'; style-src-elem 'self' 'unsafe-inline'; style-src-attr 'unsafe-inline'; "
           "img-src 'self' data: blob:; connect-src 'self'")
@@ -32,6 +34,8 @@ CARDS = "".join(CARD.format(name, kind) for name, kind in (
     ("best_so_far", "data-chart"), ("curves", "data-chart"), ("incumbent", "data-diagram"), ("log", "data-none")))
 PAGE = f"""<!doctype html><html lang="en"><title>x</title><script type="module" src="/static/js/search.js"></script>
 <main><h1>Flow</h1><i data-live></i><b data-state></b><u data-progress-words></u><b data-figure="best"></b>{CARDS}
+<section data-panel="insight"><header><h2>I</h2></header><div class="body"><span data-pictures></span>
+<select aria-label="Decision"></select><div data-chart></div></div><footer data-summary></footer></section>
 <section data-panel="finals"><header></header><table><tbody data-rows></tbody></table></section>
 <section data-panel="leaderboard"><header><h2>L</h2></header><table><tbody data-rows></tbody></table></section></main>
 <script type="application/json" id="search-data">DATA</script></html>"""
@@ -305,3 +309,33 @@ def test_the_theme_recolours_charts(opened: Opened) -> None:
     stage.page.add_style_tag(content=":root{--nw-surface:#ffffff} [data-bs-theme=dark]{--nw-surface:#101010}")
     stage.page.evaluate("document.documentElement.dataset.bsTheme = 'dark'")
     stage.wait("document.querySelector('[data-panel=best_so_far] [data-chart]').layout?.paper_bgcolor === '#101010'")
+
+
+def test_how_the_strategy_thinks_one_picture_at_a_time(opened: Opened) -> None:
+    """Pictures that came with the page and live ones; series grow, others are replaced; the family line of the best."""
+    trials = [{"number": n, "status": "done", "score": 0.5 + n / 10, "parents": [n - 1] if n else []} for n in range(3)]
+    early = {"seq": 5, "trial": 1, "data": insight.shown(insight.population([0, 1], "2 alive"),
+                                                        insight.series("Reward", mean=0.5))}
+    stage = opened(seq=10, trials=trials, insights=[early])
+    panel = "document.querySelector('[data-panel=insight]')"
+    stage.wait(f"{panel}.querySelector('[data-chart]').dataset.drawn")
+    stage.wait(f"{panel}.querySelector('[data-summary]').textContent.includes('descends from 0 → 1')")
+    densities = insight.pairs("Densities", ("good", "rest"), {"kernel": (["3", "5"], [0.7, 0.3], [0.4, 0.6]),
+                                                              "lr": ([0.1, 0.2], [1.0, 2.0], [2.0, 1.0])})
+    kernel = insight.heat("Kernel", ["0", "1"], ["0", "1"], [[1.0, 0.2], [0.2, 1.0]], "Near trials are dark")
+    stage.send(event(11, "strategy", 2, **insight.shown(insight.series("Reward", mean=0.6), densities, kernel)))
+    stage.wait(f"{panel}.querySelectorAll('[data-pictures] button').length === 4")
+    for title, sentence in (("Reward", "Now mean 0.6."), ("Kernel", "Near trials are dark"),
+                            ("Densities", "good against rest for kernel.")):
+        stage.page.get_by_role("button", name=title).click()
+        stage.wait(f"{panel}.querySelector('[data-summary]').textContent === {json.dumps(sentence)}")
+    stage.page.get_by_label("Decision").select_option("lr")
+    stage.wait(f"{panel}.querySelector('[data-summary]').textContent === 'good against rest for lr.'")
+    stage.page.get_by_role("button", name="Reward").click()
+    stage.wait(f"{panel}.querySelector('[data-chart]').dataset.points === '2'")
+    assert stage.faults == []
+
+
+def test_a_strategy_that_shows_nothing_has_no_card(opened: Opened) -> None:
+    stage = opened()
+    assert stage.page.locator("[data-panel=insight]").is_hidden()

@@ -54,10 +54,9 @@ def networks(kind: str) -> Iterator[tuple[Graph, Shape]]:
         try:
             graph = space_of(kind).network(architecture, INPUTS[data], CLASSES[data])
             measure(graph, INPUTS[data])
-        except Invalid as error:
-            assert error.problems[0].reason
-        else:
-            yield graph, INPUTS[data]
+        except Invalid:
+            continue
+        yield graph, INPUTS[data]
 
 
 def batch(data: str, count: int) -> torch.Tensor:

@@ -139,7 +139,8 @@ def test_births_and_deaths_are_told_for_the_population_panel() -> None:
     evolve(strategy, 2)
     (work,) = strategy.ask(1)
     (event,) = strategy.tell(replace(work, trial=2), Outcome("done", 0.5))
-    assert event.type == "strategy" and dict(event.data) == {"born": 2, "died": 0, "alive": 2}
+    assert event.type == "strategy" and {**event.data, "pictures": []} == {"born": 2, "died": 0, "alive": 2, "pictures": []}
+    assert event.data["pictures"][0]["members"] == [1, 2]
 
 
 def test_the_worst_of_a_sample_dies_where_that_is_asked_for() -> None:

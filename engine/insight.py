@@ -1,0 +1,68 @@
+"""How a strategy thinks, as small pictures: plain data that one panel of the search page draws.
+
+A strategy says `Event("strategy", trial, shown(...))` from `tell`. Each picture has a title; a newer one of the same title
+takes its place, except that `series` grow by a point a time.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+Picture = dict[str, Any]
+DIGITS = 4                                      # significant digits: enough for a picture
+LARGEST = 24                                    # rows and columns of a heat map, decisions of a pair plot
+POINTS = 120                                    # of a scatter plot
+
+
+def due(told: int) -> bool:
+    """Whether a picture is worth its place in the log: after each of the first hundred outcomes, then ninety a tenfold."""
+    return bool(told % max(1, 10 ** (len(str(told)) - 2)) == 0)
+
+
+def shown(*pictures: Picture, **more: Any) -> dict[str, Any]:
+    """The data of a `strategy` event."""
+    return {**more, "pictures": list(pictures)}
+
+
+def series(title: str, **values: float) -> Picture:
+    """Figures that are followed over the trials, as lines."""
+    return {"picture": "series", "title": title, "values": {name: _short(value) for name, value in values.items()}}
+
+
+def bars(title: str, values: Mapping[str, float], unit: str = "") -> Picture:
+    """A few figures side by side, the largest first."""
+    first = sorted(values.items(), key=lambda item: -item[1])[:LARGEST]
+    return {"picture": "bars", "title": title, "unit": unit, "values": [[name, _short(value)] for name, value in first]}
+
+
+def heat(title: str, rows: Sequence[str], columns: Sequence[str], values: Sequence[Sequence[float | None]],
+         note: str = "") -> Picture:
+    """A table of figures as colours: probabilities of each decision, a kernel matrix. None stays blank."""
+    table = [[None if value is None else _short(value) for value in row[:LARGEST]] for row in values[:LARGEST]]
+    return {"picture": "heat", "title": title, "rows": list(map(str, rows[:LARGEST])),
+            "columns": list(map(str, columns[:LARGEST])), "values": table, "note": note}
+
+
+def pairs(title: str, names: tuple[str, str],
+          decisions: Mapping[str, tuple[Sequence[Any], Sequence[float], Sequence[float]]]) -> Picture:
+    """Two distributions over each of some decisions: where (choices or places), and the two heights there."""
+    rows = [{"name": name, "at": list(at), "values": [[_short(v) for v in one], [_short(v) for v in other]]}
+            for name, (at, one, other) in list(decisions.items())[:LARGEST]]
+    return {"picture": "pairs", "title": title, "names": list(names), "decisions": rows}
+
+
+def scatter(title: str, x: str, y: str, points: Sequence[tuple[float, float]], note: str = "") -> Picture:
+    """Points, the newest last: predicted against observed, parameters against score."""
+    return {"picture": "scatter", "title": title, "x": x, "y": y, "note": note,
+            "points": [[_short(a), _short(b)] for a, b in points[-POINTS:]]}
+
+
+def population(members: Sequence[int], note: str = "") -> Picture:
+    """The trials that are alive, the oldest first; scores and parents are known from the trials."""
+    return {"picture": "population", "title": "Population", "members": list(members[-500:]), "note": note}
+
+
+def _short(value: float) -> float | None:
+    return float(f"{value:.{DIGITS}g}") if math.isfinite(value) else None

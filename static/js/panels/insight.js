@@ -1,0 +1,123 @@
+// How the strategy thinks. Listens to strategy and trial_finished. Draws the pictures of `engine/insight.py`, one at a time.
+
+import { Chart, press, tool, toolbar } from "../chart.js";
+import { score } from "../words.js";
+
+// The pictures so far: the newest of each title, and for series all their points.
+export class Pictures {
+  constructor(events) {
+    this.newest = new Map();
+    this.points = new Map();
+    for (const event of events) this.take(event);
+  }
+
+  take({ trial, data }) {
+    for (const picture of data.pictures ?? []) {
+      this.newest.set(picture.title, picture);
+      if (picture.picture !== "series") continue;
+      if (!this.points.has(picture.title)) this.points.set(picture.title, []);
+      this.points.get(picture.title).push([trial, picture.values]);
+    }
+  }
+}
+
+// From a trial back to its first ancestor.
+export function lineage(search, number) {
+  const line = [];
+  const seen = new Set();
+  for (let at = number; Number.isInteger(at) && !seen.has(at); at = search.trials.get(at)?.parents?.[0]) {
+    seen.add(at);
+    const trial = search.trials.get(at);
+    if (Number.isFinite(trial?.score)) line.push(trial);
+  }
+  return line.reverse();
+}
+
+const dots = (name, trials, colour, look = "dots") =>
+  ({ name, x: trials.map((trial) => trial.number), y: trials.map((trial) => trial.score), look, colour });
+
+const DRAW = {
+  series(picture, { points }) {
+    const told = points.get(picture.title);
+    const lines = Object.keys(picture.values).map((name, colour) =>
+      ({ name, x: told.map(([trial]) => trial), y: told.map(([, values]) => values[name]), look: "line", colour }));
+    const now = Object.entries(picture.values).map(([name, value]) => `${name} ${value}`).join(", ");
+    return { lines, words: { x: "trial", y: "", whole: true, named: "" }, sentence: `Now ${now}.` };
+  },
+  bars(picture) {
+    const names = picture.values.map(([name]) => name);
+    const lines = [{ name: picture.title, x: names, y: picture.values.map(([, value]) => value), look: "bars", colour: 0 }];
+    return { lines, words: { x: "", y: picture.unit, whole: false, named: "x" }, sentence: names.length ? `The largest: ${names[0]}.` : "" };
+  },
+  heat(picture) {
+    const lines = [{ name: picture.title, x: picture.columns, y: picture.rows, z: picture.values, look: "heat" }];
+    return { lines, words: { x: "", y: "", whole: false, named: "both" }, sentence: picture.note };
+  },
+  pairs(picture, pictures, search, chosen) {
+    const decision = picture.decisions.find((one) => one.name === chosen) ?? picture.decisions[0];
+    if (!decision) return { lines: [], words: {}, sentence: "No decision has a model yet." };
+    const look = typeof decision.at[0] === "number" ? "line" : "bars";
+    const lines = picture.names.map((name, colour) => ({ name, x: decision.at, y: decision.values[colour], look, colour }));
+    const words = { x: decision.name, y: "density", whole: false, named: look === "bars" ? "x" : "" };
+    return { lines, words, sentence: `${picture.names.join(" against ")} for ${decision.name}.`, choices: picture.decisions.map((one) => one.name) };
+  },
+  scatter(picture) {
+    const lines = [{ name: picture.title, x: picture.points.map(([x]) => x), y: picture.points.map(([, y]) => y), look: "dots", colour: 0 }];
+    return { lines, words: { x: picture.x, y: picture.y, whole: false, named: "" }, sentence: picture.note };
+  },
+  population(picture, pictures, search) {
+    const alive = picture.members.map((number) => search.trials.get(number)).filter((trial) => Number.isFinite(trial?.score));
+    const all = search.scored();
+    const best = all.reduce((a, b) => (a && a.score >= b.score ? a : b), null);
+    const line = best ? lineage(search, best.number) : [];
+    const members = new Set(picture.members);
+    const gone = all.filter((trial) => !members.has(trial.number));
+    const told = line.length > 1 ? ` The best descends from ${line.slice(0, -1).map((trial) => trial.number).join(" → ")}.` : "";
+    return {
+      lines: [dots("died", gone, 2), dots("alive", alive, 0), dots(`line of trial ${best?.number ?? "–"}`, line, 1, "line")],
+      words: { x: "trial (age: older to the left)", y: "validation score", whole: true, named: "" },
+      sentence: `${picture.note}.${told}${best ? ` Best ${score(best.score)}.` : ""}`,
+    };
+  },
+};
+
+export function mount(panel, search) {
+  const pictures = new Pictures(search.insights);
+  const chart = new Chart(panel, { title: "How the strategy thinks", x: "", y: "", file: "strategy" });
+  const places = panel.querySelector("[data-pictures]");
+  const select = panel.querySelector("select");
+  let title = null;
+  const buttons = new Map();
+
+  const draw = () => {
+    panel.hidden = pictures.newest.size === 0;
+    if (panel.hidden) return;
+    for (const name of pictures.newest.keys()) {
+      if (buttons.has(name)) continue;
+      buttons.set(name, tool(name, () => {
+        title = name;
+        draw();
+      }));
+      places.append(buttons.get(name));
+    }
+    if (!pictures.newest.has(title)) title = pictures.newest.keys().next().value;
+    buttons.forEach((button, name) => press(button, name === title));
+    const picture = pictures.newest.get(title);
+    const { lines, words, sentence, choices = [] } = DRAW[picture.picture](picture, pictures, search, select.value);
+    select.hidden = choices.length < 2;
+    if (select.dataset.of !== choices.join()) {
+      select.dataset.of = choices.join();
+      select.replaceChildren(...choices.map((name) => new Option(name.replaceAll("_", " "), name)));
+    }
+    chart.show(lines, sentence, words);
+  };
+
+  toolbar(panel);
+  select.addEventListener("change", draw);
+  draw();
+  const stop = [search.on("strategy", (event) => {
+    pictures.take(event);
+    draw();
+  }), search.on("trial_finished", draw)];
+  return () => stop.forEach((one) => one());
+}

@@ -1,0 +1,40 @@
+"""Pictures are small plain data."""
+
+from __future__ import annotations
+
+import json
+import math
+
+from engine import insight
+
+
+def test_pictures_are_json_and_small_whatever_is_given() -> None:
+    many = [str(n) for n in range(1000)]
+    table = [[1 / 3 + n + m for m in range(200)] for n in range(200)]
+    pictures = [
+        insight.series("Reward", mean=math.pi, entropy=math.nan),
+        insight.bars("Importance", {name: float(name) for name in many}, "share"),
+        insight.heat("Kernel", many, many, table),
+        insight.pairs("Densities", ("good", "rest"), {name: ([1, 2], [0.1, 0.2], [0.3, 0.4]) for name in many}),
+        insight.scatter("Predictor", "predicted", "observed", [(n / 3, n / 7) for n in range(5000)], "rank correlation 1.0"),
+        insight.population(range(5000), "5000 alive"),
+    ]
+    for picture in pictures:
+        assert len(json.dumps(picture, allow_nan=False)) < 6000
+    assert pictures[0]["values"] == {"mean": 3.142, "entropy": None}
+    assert pictures[1]["values"][0] == ["999", 999.0] and len(pictures[1]["values"]) == insight.LARGEST
+    assert len(pictures[2]["values"]) == len(pictures[2]["values"][0]) == insight.LARGEST
+    assert pictures[4]["points"][-1] == [1666.0, 714.1]
+
+
+def test_heat_keeps_what_is_unknown_blank() -> None:
+    assert insight.heat("P", ["a"], ["x", "y"], [[None, 0.25]])["values"] == [[None, 0.25]]
+
+
+def test_pictures_thin_out_as_a_search_grows() -> None:
+    assert all(insight.due(told) for told in range(1, 101))
+    assert [sum(insight.due(told) for told in range(10**k, 10**(k + 1))) for k in (2, 3, 4)] == [90, 90, 90]
+
+
+def test_an_event_carries_pictures_and_more() -> None:
+    assert insight.shown(insight.bars("A", {}), born=3) == {"born": 3, "pictures": [insight.bars("A", {})]}
