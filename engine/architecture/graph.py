@@ -4,7 +4,8 @@ A graph is a list of nodes in topological order. The same type serves two zooms:
 space's author thinks of them, for drawing and identity) and the *network* graph (primitive layers, for building,
 source export and cost). Primitive layers, with their settings:
 
-    input · conv{channels,kernel,stride,groups,dilation,bias} (padding keeps size / stride) · batch_norm{affine}
+    input · conv{channels,kernel,stride,groups,dilation,bias} (padding keeps size / stride; kernel and stride are numbers
+    or pairs of height and width) · batch_norm{affine} · pad{size} (zeros around, up to this size)
     relu · max_pool{kernel,stride} · avg_pool{kernel,stride} (padding not counted) · global_avg_pool · flatten
     linear{units} · dropout{rate} · add · concat · identity · zero{stride} · hard_swish · hard_sigmoid
     banded_conv{kernel,stride} (channel c reads c-1 to c+1) · scale (an image by a factor for each channel)

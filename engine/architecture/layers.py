@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from engine.architecture.graph import Graph, Node
+from engine.architecture.graph import Graph, Node, Shape
 from engine.architecture.primitives import pair
 
 Side = int | tuple[int, int]                    # one number, or height and width
@@ -46,6 +46,10 @@ class Layers:
     def merge(self, name: str, sources: list[str]) -> str:
         """The sum of the sources; a single source is its own sum."""
         return self.put(name, "add", *sources, label="sum") if len(sources) > 1 else sources[0]
+
+    def pad(self, name: str, source: str, size: Shape) -> str:
+        """Zeros around the source, up to this height and width."""
+        return self.put(name, "pad", source, label=f"zeros up to {size[0]}×{size[1]}", size=size)
 
     def graph(self) -> Graph:
         """The network whose output is the layer written last."""

@@ -152,6 +152,20 @@ def _concat(node: Node, given: list[Shape]) -> Priced:
     return (sum(s[0] for s in given), *given[0][1:]), 0, 0
 
 
+def _pad_price(node: Node, given: list[Shape]) -> Priced:
+    channels, *size = _image(node, given[0])
+    target = pair(node.settings["size"])
+    if target[0] < size[0] or target[1] < size[1]:
+        raise impossible(node, f"{words(given[0])} does not fit into {words(target)}")
+    return (channels, *target), 0, 0
+
+
+def _pad(node: Node, given: list[Shape]) -> Call:
+    """The image in the middle of zeros; an odd row or column is put below or right."""
+    high, wide = (target - size for target, size in zip(pair(node.settings["size"]), given[0][1:], strict=True))
+    return Call("ZeroPad2d", ((wide // 2, wide - wide // 2, high // 2, high - high // 2),))
+
+
 def _plain(name: str) -> Callable[[Node, list[Shape]], Call]:
     return lambda node, given: Call(name)
 
@@ -176,6 +190,7 @@ PRIMITIVES: Mapping[str, Primitive] = {
     "scale": Primitive(_scale_price, _plain("Scale")),
     "zero_upsample": Primitive(_zero_upsample_price, lambda node, given: Call("ZeroUpsample", pair(node.settings["size"]))),
     "shift": Primitive(_shift_price, lambda node, given: Call("ZeroPad2d", ((-1, 1, -1, 1),))),
+    "pad": Primitive(_pad_price, _pad),
     "zero": Primitive(_zero_price, lambda node, given: Call("Zero", (node.settings.get("stride", 1),))),
 }
 

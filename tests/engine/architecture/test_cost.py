@@ -86,6 +86,7 @@ IMPOSSIBLE: dict[str, Callable[[], Graph]] = {
     "factors for other channels": lambda: network(Node("flat", "global_avg_pool", ("input",)),
                                                   Node("two", "linear", ("flat",), {"units": 2}),
                                                   Node("bad", "scale", ("input", "two"))),
+    "a frame smaller than the image": lambda: network(Node("bad", "pad", ("input",), {"size": (1, 0)})),
     "an unknown layer": lambda: network(Node("bad", "nor_conv_3x3", ("input",))),
 }
 

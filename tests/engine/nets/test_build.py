@@ -115,6 +115,14 @@ def test_a_scale_is_a_factor_for_each_channel() -> None:
     assert torch.equal(build(graph, (3, 4, 4))(given), given * given.mean((2, 3), keepdim=True))
 
 
+@pytest.mark.parametrize(("size", "left"), [((1, 1), (2, 1)), ((2, 4), (1, 0)), ((3, 2), (1, 1)), ((5, 4), (0, 0))], ids=str)
+def test_padding_puts_an_image_amid_zeros(size: tuple[int, int], left: tuple[int, int]) -> None:
+    given = torch.rand(2, 3, *size) + 1
+    found = build(network(layer("pad", size=(5, 4))), (3, *size))(given)
+    assert found.shape == (2, 3, 5, 4) and found.count_nonzero() == given.numel()
+    assert torch.equal(found[:, :, left[0]:left[0] + size[0], left[1]:left[1] + size[1]], given)
+
+
 def test_results_are_kept_until_their_last_reader() -> None:
     graph = network(Node("a", "relu", ("input",)), Node("b", "add", ("a", "a")), Node("c", "add", ("b", "input")),
                     layer("add", "c", "a"))
