@@ -15,7 +15,8 @@ from engine.spec import parse_space
 
 SPACES: list[dict[str, Any]] = [
     {"kind": "chain", "kernels": [1, 3, 7], "channels": [4, 8], "pool_kernels": [3, 5]},
-    {"kind": "nas_bench_201", "channels": 4, "layers": 1}]
+    {"kind": "nas_bench_201", "channels": 4, "layers": 1},
+    {"kind": "multi_branch", "layers": 5, "filters": [4, 8], "strides": [1, 2, 3]}]
 SHAPES: list[Shape] = [(1, 8, 8), (3, 32, 32), (3, 9, 7), (1, 1, 1)]
 
 

@@ -27,6 +27,8 @@ SMALL: dict[str, list[dict[str, Any]]] = {
                "hidden": [0]},
               {"min_layers": 1, "max_layers": 3, "types": ["conv", "max_pool"], "kernels": [3], "channels": [4],
                "strides": [1], "pool_kernels": [3], "pool_strides": [1], "hidden": [0]}],
+    "multi_branch": [{"layers": 1, "heights": [3], "widths": [3], "filters": [4], "strides": [1]},
+                     {"layers": 3, "heights": [3], "widths": [1, 3], "filters": [4], "strides": [1]}],
 }
 Verdict = Callable[[Work], Outcome]
 
