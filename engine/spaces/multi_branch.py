@@ -72,8 +72,7 @@ class MultiBranch(Conditional):
             source = _join(layers, f"layer_{k}", conv["reads"], sizes)
             strides = conv["strides"]
             sizes[f"layer_{k}"] = tuple(math.ceil(n / s) for n, s in zip(sizes[source], strides, strict=True))
-            source = layers.put(f"layer_{k}_conv", "conv", source, label=_label(conv), channels=conv["filters"],
-                                kernel=conv["kernel"], stride=strides, groups=1, dilation=1, bias=False)
+            source = layers.conv(f"layer_{k}_conv", source, conv["filters"], conv["kernel"], strides)
             layers.put(f"layer_{k}", "relu", layers.norm(f"layer_{k}_norm", source))
         layers.begin("head")
         source = _join(layers, "head", _unread(convs), sizes)

@@ -95,7 +95,7 @@ def test_all_skips_give_dense_connections_and_only_the_last_is_unread() -> None:
 def test_branches_are_joined_not_added_and_framed_not_cut() -> None:
     names = ("height", "width", "filters", "stride_height", "stride_width")
     chosen = ((3, 1, 4, 3, 1), (1, 3, 8, 1, 2), (3, 3, 4, 1, 1))
-    config = {f"layer_{k}_{name}": value for k, layer in enumerate(chosen, 1) for name, value in zip(names, layer, strict=True)}
+    config = {f"layer_{k}_{name}": layer[at] for k, layer in enumerate(chosen, 1) for at, name in enumerate(names)}
     config |= {"layer_2_reads_1": 0, "layer_3_reads_1": 1, "layer_3_reads_2": 1}
     space = MultiBranch(layers=3, heights=(1, 3), widths=(1, 3), filters=(4, 8), strides=(1, 2, 3))
     rows = {row.name: row for row in measure(space.network(space.parse(config), SHAPE, 10), SHAPE).rows}
