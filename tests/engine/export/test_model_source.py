@@ -42,7 +42,7 @@ def every_layer() -> Graph:
     c = layers.put("plain_norm", "batch_norm", b, affine=False)
     d = layers.put("sum", "add", layers.put("same", "identity", c), layers.norm("norm", b), b)
     uneven = layers.conv("uneven", layers.put("moved", "shift", layers.conv("wider", d, 6, 1, (2, 1))), 6, (3, 1), (1, 2))
-    uneven = layers.pad("framed", layers.pool("shrunk", "max_pool", uneven, 3, 2), (5, 4))
+    uneven = layers.pad("framed", layers.pool("shrunk", "max_pool", uneven, 3, 2), (3, 2))
     e = layers.put("both", "concat", layers.pool("max", "max_pool", d, 3, 2), layers.pool("mean", "avg_pool", d, 3, 2),
                    uneven, layers.put("nothing", "zero", d, stride=2))
     e = layers.put("near", "banded_conv", layers.put("apart", "zero_upsample", e, size=(5, 4)), kernel=3, stride=2)
