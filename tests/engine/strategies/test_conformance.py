@@ -29,6 +29,7 @@ SMALL: dict[str, list[dict[str, Any]]] = {
                "strides": [1], "pool_kernels": [3], "pool_strides": [1], "hidden": [0]}],
     "multi_branch": [{"layers": 1, "heights": [3], "widths": [3], "filters": [4], "strides": [1]},
                      {"layers": 3, "heights": [3], "widths": [1, 3], "filters": [4], "strides": [1]}],
+    "fabric": [{"layers": 2, "scales": 1}, {"layers": 2, "scales": 2, "members": "subgraphs"}],
 }
 Verdict = Callable[[Work], Outcome]
 
