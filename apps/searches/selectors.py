@@ -82,7 +82,8 @@ def insights(search: Search) -> list[dict[str, Any]]:
     said = Event.objects.filter(search=search, type="strategy", data__has_key="pictures").order_by("-seq")
     chosen = list(said.values_list("seq", flat=True))
     chosen = chosen[::max(1, len(chosen) // INSIGHTS)]
-    return list(said.filter(seq__in=chosen).order_by("seq").values("seq", "trial", "data"))
+    rows = said.filter(seq__in=chosen).order_by("seq")
+    return [{"seq": row.seq, "trial": row.trial, "data": row.data} for row in rows]
 
 
 def snapshot(search: Search) -> dict[str, Any]:

@@ -11,7 +11,6 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import Any
 
 from engine.architecture.graph import Graph, Node
@@ -46,7 +45,7 @@ def simplified(graph: Graph) -> Graph:
         starved = not inputs if node.op in MERGES else len(inputs) < len(node.inputs)
         if node.op in NOTHING or starved:
             silent.add(node.name)
-        heard.append(replace(node, inputs=inputs))
+        heard.append(node._replace(inputs=inputs))
     return Graph(tuple(heard), graph.output).live()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from engine.architecture.graph import Graph, Shape
 from engine.architecture.primitives import PRIMITIVES, impossible
@@ -12,8 +13,7 @@ from engine.errors import fail
 BYTES = 4                                       # of a number
 
 
-@dataclass(frozen=True)
-class Row:
+class Row(NamedTuple):
     """One node: the shape it gives (without the batch) and what it costs."""
 
     name: str

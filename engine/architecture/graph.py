@@ -16,20 +16,22 @@ source export and cost). Primitive layers, with their settings:
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 Shape = tuple[int, ...]
 
 
-@dataclass(frozen=True)
-class Node:
+NO_SETTINGS: Mapping[str, Any] = {}             # never written to
+
+
+class Node(NamedTuple):                         # a tuple because networks have thousands of them
     """One operation: where its inputs come from, its settings, and where it stands for a person."""
 
     name: str                                   # unique in the graph, a Python identifier
     op: str
     inputs: tuple[str, ...] = ()
-    settings: Mapping[str, Any] = field(default_factory=dict)
+    settings: Mapping[str, Any] = NO_SETTINGS
     label: str = ""                             # words on the diagram: "conv 3×3"
     group: str = ""                             # the stage or cell it belongs to: the macro strip
 
