@@ -100,8 +100,8 @@ def draw(space_document: Any, architecture: Any, shape: Sequence[int], classes: 
 
 def _architecture(kind: str, space: Any, document: Any) -> Architecture:
     """A genotype, or an object with one (`sample`'s lines and `kind` beside it are fine too)."""
-    if isinstance(document, Mapping) and document.get("kind", kind) != kind:
-        raise fail("/kind", "is another kind of space", kind)
     wrapped = isinstance(document, Mapping) and "genotype" in document
     point: Architecture = space.parse(document["genotype"] if wrapped else document, "/genotype" if wrapped else "")
+    if isinstance(document, Mapping) and document.get("kind", kind) not in (kind, point.kind):
+        raise fail("/kind", "is another kind of space", kind)
     return point

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,7 +16,8 @@ from engine.errors import Invalid, Problem
 
 @dataclass(frozen=True)
 class Option:
-    """What may be given for one field. `kind`: integer, real, choice, subset, flag or text."""
+    """What may be given for one field. `kind`: integer, real, choice, subset, flag or text; or the kind of a structured
+    option, whose `read` turns a document part and its path into the value, JSON data in its normal form."""
 
     kind: str
     default: Any
@@ -28,9 +29,13 @@ class Option:
     log: bool = False
     optional: bool = False
     odd: bool = False
+    read: Callable[[Any, str], Any] | None = None
+    form: str = ""                              # of a structured option, in words
 
     def allowed(self) -> str:
         """The allowed range in words."""
+        if self.read:
+            return self.form
         if self.kind == "choice":
             return "one of " + ", ".join(map(str, self.choices))
         if self.kind == "subset":
@@ -124,6 +129,12 @@ def text(default: str, *, help: str, longest: int = 200) -> Any:
     return _field(Option("text", default, help, high=longest))
 
 
+def structured(kind: str, default: Any, *, help: str, read: Callable[[Any, str], Any], form: str) -> Any:
+    """A nested document: `kind` names it for forms, `read` checks it and raises Invalid with paths below the given one."""
+    option = Option(kind, default, help, read=read, form=form)
+    return field(default_factory=lambda: read(default, ""), hash=False, metadata={"option": option})
+
+
 def _field(option: Option) -> Any:
     return field(default=option.default, metadata={"option": option})
 
@@ -169,19 +180,27 @@ def parse(kind: type, given: Mapping[str, Any], path: str = "", *, presets: Mapp
             continue
         values[key] = value
     for key, value in list(values.items()):
-        option = declared[key]
-        if fault := option.check(value):
-            problems.append(Problem(f"{path}/{key}", fault, option.allowed()))
-        elif option.kind == "subset":
-            values[key] = tuple(value)
-        elif option.kind == "real" and value is not None:
-            values[key] = float(value)
+        try:
+            values[key] = _taken(declared[key], value, f"{path}/{key}")
+        except Invalid as error:
+            problems += error.problems
     if problems:
         raise Invalid(*problems)
     built = kind(**values)
     if cross := [p.under(path) for p in getattr(built, "check", lambda: [])()]:
         raise Invalid(*cross)
     return built
+
+
+def _taken(option: Option, value: Any, path: str) -> Any:
+    """A given value as the dataclass holds it. Raises Invalid."""
+    if option.read:
+        return option.read(value, path)
+    if fault := option.check(value):
+        raise Invalid(Problem(path, fault, option.allowed()))
+    if option.kind == "subset":
+        return tuple(value)
+    return float(value) if option.kind == "real" and value is not None else value
 
 
 def document(built: Any) -> dict[str, Any]:

@@ -49,11 +49,16 @@ def _draw(parameter: Parameter, rng: Random) -> Any:
 
 def mutate(parameters: Sequence[Parameter], config: Mapping[str, Any], rng: Random) -> Config:
     """Change one active decision; what this activates is drawn afresh, what it deactivates is forgotten."""
-    movable = [p for p in parameters if p.name in config and _moves(p, config[p.name])]
-    if not movable:
+    able = movable(parameters, config)
+    if not able:
         return dict(config)
-    chosen = rng.choice(movable)
+    chosen = rng.choice(able)
     return sample(parameters, rng, {**config, chosen.name: _moved(chosen, config[chosen.name], rng)})
+
+
+def movable(parameters: Sequence[Parameter], config: Mapping[str, Any]) -> list[Parameter]:
+    """The active decisions that could be another value."""
+    return [p for p in parameters if p.name in config and _moves(p, config[p.name])]
 
 
 def _moved(parameter: Parameter, value: Any, rng: Random) -> Any:

@@ -68,7 +68,8 @@ class Scratch:
         import torch
 
         try:
-            return Trial(work, context, replace(self.options, **{**work.hyper, **work.fidelity})).run()
+            options = replace(self.options, **{**context.space.training_options(work.hyper), **work.fidelity})
+            return Trial(work, context, options).run()
         except Interrupted:
             raise
         except Invalid as error:                # shapes that cannot be, a network beyond the space's limits

@@ -76,7 +76,7 @@ def card(spec: Spec, work: Candidate, outcome: Outcome, data: Splits, cost: Cost
     tested = "not measured (only finals read the test images)" if test is None else f"{test:.4f}"
     spend = ", ".join(f"{value:.4g} {unit}" for unit, value in outcome.spend.items())
     trial = f"{work.trial}, a final of trial {work.final_of}" if work.final_of is not None else str(work.trial)
-    fidelity = {**spec.estimation.document(), **work.hyper, **work.fidelity}
+    fidelity = {**spec.estimation.document(), **spec.space.training_options(work.hyper), **work.fidelity}
     return TEXT.format(
         title=_cell(spec.name) or "A network from a search", score=outcome.score, kind=outcome.score_kind,
         meaning=KINDS[outcome.score_kind], test=tested,

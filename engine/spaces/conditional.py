@@ -1,4 +1,4 @@
-"""Spaces whose architectures are conditional maps: decisions with priors and conditions, and nothing else."""
+"""Spaces whose proposals are conditional maps: decisions with priors and conditions, and nothing else."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ from engine.architecture.architecture import Architecture, Proposal
 from engine.architecture.canonical import canonical_id
 from engine.architecture.graph import Graph
 from engine.errors import Invalid
+from engine.spaces.proposals import Proposals
 from engine.spaces.space import Parameter
 
 
-class Conditional:
+class Conditional(Proposals):
     """All that follows from `parameters` and `cell`. A space whose genotype is written in another form than one flat map
     of its decisions gives `written` (decisions to genotype) and `decided` (genotype to decisions, raising Invalid)."""
 
@@ -33,7 +34,8 @@ class Conditional:
 
     @cached_property
     def _decisions(self) -> tuple[Parameter, ...]:
-        return self.parameters()
+        """Those of the architecture."""
+        return tuple(p for p in self.parameters() if p not in self._hyper)
 
     @property
     def _kind(self) -> str:
@@ -48,13 +50,17 @@ class Conditional:
         return self.decided(architecture.genotype)
 
     def sample(self, rng: Random) -> Proposal:
-        return Proposal(self.architecture(genotype.sample(self._decisions, rng)))
+        return self.beside(self.architecture(genotype.sample(self._decisions, rng)), rng)
 
     def sample_many(self, rng: Random, count: int) -> list[Proposal]:
-        return [Proposal(self.architecture(config)) for config in sampling.sample_many(self._decisions, rng, count)]
+        drawn = [self.architecture(config) for config in sampling.sample_many(self._decisions, rng, count)]
+        return self.beside_many(drawn, rng)
 
     def mutate(self, architecture: Architecture, rng: Random) -> Architecture:
         return self.architecture(genotype.mutate(self._decisions, self.config(architecture), rng))
+
+    def movable(self, architecture: Architecture) -> int:
+        return len(genotype.movable(self._decisions, self.config(architecture)))
 
     def neighbours(self, architecture: Architecture) -> Iterable[Architecture]:
         return map(self.architecture, genotype.neighbours(self._decisions, self.config(architecture)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from engine.architecture.architecture import Proposal
 from engine.events import Event
 from engine.insight import due, population, shown
 from engine.options import choice, integer, rate
@@ -78,13 +79,15 @@ class AgingEvolution:
         tournament = rng.choices(self.alive, k=self.options.sample)
         parent = max(tournament, key=lambda member: member.score).work
         same = rng.random() < self.options.identity
-        child = parent.architecture if same else self.space.mutate(parent.architecture, rng)
+        child = Proposal(parent.architecture, parent.hyper)
+        if not same:
+            child = self.space.mutate_proposal(child, rng)
         rivals = sorted({member.work.trial for member in tournament})
         why = f"Trial {parent.trial} is the best of {len(rivals)} drawn from the population" + (
             "; it is trained again, so that one lucky score does not rule." if same else "; one decision of it was changed.")
         origin = {"how": "identity" if same else "mutation", "parent": parent.trial,
                   "tournament": [member.work.trial for member in tournament], "why": why}
-        return Candidate(child, parent.hyper, parents=(parent.trial,), origin=origin)
+        return Candidate(child.architecture, child.hyper, parents=(parent.trial,), origin=origin)
 
     def _remove(self) -> int:
         """The trial that dies."""

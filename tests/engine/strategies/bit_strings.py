@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from random import Random
 from typing import Any
@@ -34,6 +34,15 @@ class BitStrings:
 
     def mutate(self, architecture: Architecture, rng: Random) -> Architecture:
         return self._flipped(architecture, rng.randrange(self.length))
+
+    def training_parameters(self) -> tuple[Parameter, ...]:
+        return ()
+
+    def mutate_proposal(self, proposal: Proposal, rng: Random) -> Proposal:
+        return Proposal(self.mutate(proposal.architecture, rng))
+
+    def training_options(self, hyper: Mapping[str, Any]) -> Mapping[str, Any]:
+        return hyper
 
     def neighbours(self, architecture: Architecture) -> Iterable[Architecture]:
         return (self._flipped(architecture, at) for at in range(self.length))
