@@ -75,3 +75,30 @@ def test_a_document_of_options_parses_to_the_same_options(built: Sample) -> None
 def test_the_description_holds_what_forms_need() -> None:
     first = options.describe(Sample)[0]
     assert first["name"] == "count" and first["bounds"] == [1, 10] and first["paper_value"] == 7 and first["help"]
+
+
+@dataclass(frozen=True)
+class Nested:
+    inside: Any = options.structured("pair", [1, 2], help="Two numbers.", form="[A, B]",
+                                     read=lambda value, path: _pair(value, path))
+
+
+def _pair(value: Any, path: str) -> list[Any]:
+    if not isinstance(value, list) or len(value) != 2:
+        raise Invalid(Problem(f"{path}/1", "is missing", "[A, B]"))
+    return sorted(value)
+
+
+def test_a_structured_option_is_read_into_its_normal_form_and_tells_its_own_faults() -> None:
+    assert options.parse(Nested, {}).inside == [1, 2]
+    built = options.parse(Nested, {"inside": [4, 3]})
+    assert built.inside == [3, 4] and options.document(built) == {"inside": [3, 4]}
+    assert isinstance(hash(built), int)
+    with pytest.raises(Invalid) as caught:
+        options.parse(Nested, {"inside": [4], "other": 1}, "/part")
+    assert {p.path for p in caught.value.problems} == {"/part/inside/1", "/part/other"}
+
+
+def test_a_structured_option_describes_itself_to_forms() -> None:
+    (row,) = options.describe(Nested)
+    assert row["type"] == "pair" and row["default"] == [1, 2] and row["allowed"] == "[A, B]"

@@ -94,10 +94,22 @@ def test_a_genotype_is_data_and_comes_back(kind: str) -> None:
         again = space.parse(json.loads(json.dumps(architecture.genotype, allow_nan=False)))
         assert again == architecture and again.encoding_id == architecture.encoding_id
         numbers = space.vector(architecture)
-        assert len(numbers) == len(space.parameters())
+        assert len(numbers) == len(space.parameters()) - len(space.training_parameters())
         assert space.from_vector(numbers) == architecture
         stale = [0.0 if math.isnan(number) else number for number in numbers]
         assert space.from_vector(stale).encoding_id == architecture.encoding_id
+
+
+@ALL
+def test_a_proposal_is_data_and_comes_back(kind: str) -> None:
+    space, rng = space_of(kind), Random(6)
+    for proposal in space.sample_many(rng, BUILT):
+        assert space.parse_proposal(json.loads(json.dumps(proposal.document(), allow_nan=False))) == proposal
+        numbers = space.proposal_vector(proposal)
+        assert len(numbers) == len(space.parameters()) and space.proposal_from_vector(numbers) == proposal
+        mutant = space.mutate_proposal(proposal, rng)
+        assert mutant != proposal and space.parse_proposal(mutant.document()) == mutant
+    assert bool(space.training_parameters()) == ("hyper" in discover("spaces")[kind].offers)
 
 
 @ALL

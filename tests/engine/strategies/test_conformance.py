@@ -30,6 +30,9 @@ SMALL: dict[str, list[dict[str, Any]]] = {
     "multi_branch": [{"layers": 1, "heights": [3], "widths": [3], "filters": [4], "strides": [1]},
                      {"layers": 3, "heights": [3], "widths": [1, 3], "filters": [4], "strides": [1]}],
     "fabric": [{"layers": 2, "scales": 1}, {"layers": 2, "scales": 2, "members": "subgraphs"}],
+    "composed": [{"architecture": {"kind": "nas_bench_201", "ops": ["none"]}, "hyper": []},
+                 {"architecture": {"kind": "nas_bench_201", "ops": ["none", "skip_connect"], "channels": 1, "layers": 1},
+                  "hyper": [{"name": "nesterov", "kind": "categorical", "choices": [True, False]}]}],
 }
 Verdict = Callable[[Work], Outcome]
 
