@@ -44,7 +44,8 @@ def test_the_seed_decides() -> None:
 def test_ten_thousand_of_every_space_survive_writing_and_reading(kind: str, preset: str) -> None:
     _, space = parse_space({"kind": kind, "preset": preset})
     drawn = space.sample_many(Random(5), 10_000)
-    assert len(drawn) == 10_000
+    assert len(drawn) == 10_000 and space.contains(drawn[0].architecture)
     for proposal in drawn:
-        architecture = proposal.architecture
-        assert architecture.kind == kind and space.parse(architecture.genotype).genotype == architecture.genotype
+        again = space.parse_proposal(proposal.document())
+        assert again.architecture.kind == proposal.architecture.kind == drawn[0].architecture.kind
+        assert again.document() == proposal.document()
