@@ -1,0 +1,223 @@
+"""Cells of blocks, repeated: the spaces of NASNet (Zoph et al., CVPR 2018), PNAS (Liu et al., ECCV 2018) and AmoebaNet
+(Real et al., AAAI 2019).
+
+A block takes two earlier results, an operation on each, and combines them. Results are numbered: 0 is the output of the
+cell before the last, 1 that of the last cell, 2 that of the first block, and so on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from engine.architecture import genotype
+from engine.architecture.architecture import Architecture, digest
+from engine.architecture.canonical import canonical_id
+from engine.architecture.cell_ops import CELL_OPS, Place, matched, put_op
+from engine.architecture.graph import Graph, Node, Shape
+from engine.architecture.layers import Layers
+from engine.errors import fail
+from engine.options import choice, integer, subset
+from engine.registry import space
+from engine.spaces.conditional import Conditional
+from engine.spaces.space import Parameter
+
+OPS = ("identity", "conv_1x3_3x1", "conv_1x7_7x1", "dilated_conv_3x3", "avg_pool_3x3", "max_pool_3x3", "max_pool_5x5",
+       "max_pool_7x7", "conv_1x1", "conv_3x3", "sep_conv_3x3", "sep_conv_5x5", "sep_conv_7x7")
+EIGHT = ("sep_conv_3x3", "sep_conv_5x5", "sep_conv_7x7", "conv_1x7_7x1", "identity", "avg_pool_3x3", "max_pool_3x3",
+         "dilated_conv_3x3")
+SLOTS = ("input_1", "input_2", "op_1", "op_2", "combine")        # the decisions of a block, in the order of a genotype
+CELLS = {"two": ("normal", "reduction"), "one": ("cell",)}
+IMAGENET_STEM, STEM_CELLS = 32, 2
+NASNET: dict[str, Any] = {"ops": list(OPS), "combine": ["add", "concat"], "cells": "two", "blocks": 5, "stem": "cifar",
+                          "reductions": 2, "stem_multiplier": 3}
+PNAS = {**NASNET, "ops": list(EIGHT), "combine": ["add"], "cells": "one"}
+AMOEBANET = {**PNAS, "cells": "two"}
+PRESETS = {
+    "paper": {**NASNET, "channels": 32, "layers": 6}, "nasnet": {**NASNET, "channels": 32, "layers": 2},
+    "pnas": {**PNAS, "channels": 24, "layers": 2}, "amoebanet": {**AMOEBANET, "channels": 24, "layers": 3},
+    "imagenet": {**NASNET, "channels": 44, "layers": 4, "stem": "imagenet", "stem_multiplier": 1},
+    "cpu": {"ops": ["sep_conv_3x3", "conv_1x1", "identity", "avg_pool_3x3", "max_pool_3x3"], "blocks": 3, "combine": ["add"],
+            "cells": "two", "channels": 6, "layers": 1, "reductions": 1, "stem": "cifar", "stem_multiplier": 2}}
+
+
+@dataclass(frozen=True)
+class State:
+    """A result in a network: its node, its channels, and how often it was halved."""
+
+    name: str
+    channels: int
+    halvings: int
+
+
+@space(title="Cell (NASNet, PNAS, AmoebaNet)", paper="Zoph, Vasudevan, Shlens, Le, CVPR 2018 (arXiv:1707.07012)",
+       summary="Blocks of two inputs, two operations and a combination make a cell; cells in stacks make the network.",
+       offers={"parameters", "mutate", "graph", "cells"}, presets=PRESETS)
+@dataclass(frozen=True)
+class Cell(Conditional):
+    ops: tuple[str, ...] = subset(EIGHT, choices=OPS, paper=OPS,
+                                  help="Operations that a block may use. NASNet has 13, PNAS and AmoebaNet 8 of them.")
+    blocks: int = integer(5, low=1, high=12, paper=5, help="Blocks in a cell.")
+    combine: tuple[str, ...] = subset(("add",), choices=("add", "concat"), paper=("add", "concat"),
+                                      help="How a block joins its two halves.")
+    cells: str = choice("two", choices=("two", "one"), paper="two",
+                        help="Two: a normal and a reduction cell. One: the reduction cell is the normal cell with stride 2.")
+    channels: int = integer(24, low=2, high=512, paper=32, help="Channels of the first stack; a reduction doubles them.")
+    layers: int = integer(3, low=1, high=20, paper=6, help="Normal cells in each stack.")
+    reductions: int = integer(2, low=1, high=4, paper=2, help="Reduction cells; normal cells stand before and after each.")
+    stem: str = choice("cifar", choices=("cifar", "imagenet"), paper="cifar",
+                       help="A 3×3 convolution comes first; for large images one of stride 2 and two reduction cells.")
+    stem_multiplier: int = integer(3, low=1, high=6, paper=3,
+                                   help="Channels of the first convolution: this times `channels`, or times 32 (imagenet).")
+
+    def parameters(self) -> tuple[Parameter, ...]:
+        numbers = range(1, self.blocks + 1)
+        return tuple(p for cell in CELLS[self.cells] for number in numbers for p in self._block(cell, number))
+
+    def _block(self, cell: str, number: int) -> Iterator[Parameter]:
+        sources = tuple(range(number + 1))
+        for slot, values in zip(SLOTS, (sources, sources, self.ops, self.ops, self.combine), strict=True):
+            yield Parameter(f"{cell}_block_{number}_{slot}", "categorical", values)
+
+    def size(self) -> int:
+        cell = 1
+        for number in range(1, self.blocks + 1):
+            cell *= (number + 1) ** 2 * len(self.ops) ** 2 * len(self.combine)
+        return int(cell ** len(CELLS[self.cells]))
+
+    @cached_property
+    def _cuts(self) -> list[tuple[str, list[slice]]]:
+        """Where the blocks of each cell stand among the decisions."""
+        size = len(SLOTS)
+        return [(cell, [slice(at * size, (at + 1) * size) for at in range(k * self.blocks, (k + 1) * self.blocks)])
+                for k, cell in enumerate(CELLS[self.cells])]
+
+    def written(self, config: genotype.Config) -> Mapping[str, Any]:
+        """{"normal": [[0, 1, "sep_conv_3x3", "identity", "add"], ...], "reduction": [...]}"""
+        values = list(config.values())
+        return {cell: [values[cut] for cut in cuts] for cell, cuts in self._cuts}
+
+    def decided(self, given: Any, path: str = "") -> genotype.Config:
+        cells = CELLS[self.cells]
+        if not isinstance(given, Mapping) or set(given) != set(cells):
+            raise fail(path, "must be an object with the keys " + " and ".join(cells), "a list of blocks for each")
+        values: list[Any] = []
+        for cell in cells:
+            blocks, where = given[cell], f"{path}/{cell}"
+            if not isinstance(blocks, (list, tuple)) or len(blocks) != self.blocks:
+                raise fail(where, "must be a list of blocks", f"{self.blocks} blocks: [input, input, op, op, combine]")
+            for number, block in enumerate(blocks):
+                if not isinstance(block, (list, tuple)) or len(block) != len(SLOTS):
+                    raise fail(f"{where}/{number}", "is not a block", "[input, input, op, op, combine]")
+                values += block
+        return self._checked(values, path)
+
+    def _checked(self, values: list[Any], path: str) -> genotype.Config:
+        config: genotype.Config = {}
+        for at, (parameter, value) in enumerate(zip(self._decisions, values, strict=True)):
+            if not any(value == each and type(value) is type(each) for each in parameter.choices):
+                cell, block = CELLS[self.cells][at // (5 * self.blocks)], at // 5 % self.blocks
+                raise fail(f"{path}/{cell}/{block}/{at % 5}", "is not a choice of this space",
+                           "one of " + ", ".join(map(str, parameter.choices)))
+            config[parameter.name] = value
+        return config
+
+    def cell(self, architecture: Architecture) -> Graph:
+        """The cell; if there are two, one beside the other, with a node that stands for the pair."""
+        drawn = [_drawn(name, blocks) for name, blocks in architecture.genotype.items()]
+        if len(drawn) == 1:
+            return drawn[0]
+        pair = Node("pair", "cells", tuple(graph.output for graph in drawn), label="both cells")
+        return Graph((*(node for graph in drawn for node in graph), pair), "pair")
+
+    def canonical(self, architecture: Architecture) -> str:
+        found = [canonical_id(_drawn(name, blocks)) for name, blocks in architecture.genotype.items()]
+        return found[0] if len(found) == 1 else digest(found)
+
+    def network(self, architecture: Architecture, shape: Shape, classes: int) -> Graph:
+        """The stem, then stacks of normal cells with a reduction cell between, then the classifier."""
+        cells = architecture.genotype
+        normal, reduction = cells[CELLS[self.cells][0]], cells[CELLS[self.cells][-1]]
+        layers = Layers()
+        before, last = self._stem(layers, reduction)
+        for stack in range(self.reductions + 1):
+            width = self.channels * 2 ** stack
+            if stack:
+                layers.begin(f"reduction {stack}")
+                before, last = last, _built(layers, f"reduction_{stack}", reduction, before, last, width, 2)
+            layers.begin(f"stack {stack + 1}: {self.layers} cell{'s' if self.layers > 1 else ''}")
+            for number in range(1, self.layers + 1):
+                before, last = last, _built(layers, f"stack_{stack + 1}_cell_{number}", normal, before, last, width, 1)
+        layers.begin("head")
+        source = layers.put("head_relu", "relu", last.name)
+        layers.linear("classifier", layers.put("head_pool", "global_avg_pool", source), classes)
+        return layers.graph()
+
+    def _stem(self, layers: Layers, reduction: Any) -> tuple[State, State]:
+        """The two results that the first cell reads; in front of the second of them there may be nothing else."""
+        large = self.stem == "imagenet"
+        layers.begin("stem")
+        width = self.stem_multiplier * (IMAGENET_STEM if large else self.channels)
+        source = layers.norm("stem_norm", layers.conv("stem_conv", "input", width, 3, 2 if large else 1))
+        before = last = State(source, width, 0)
+        for number in range(STEM_CELLS if large else 0):
+            width = max(2, self.channels // 2 ** (STEM_CELLS - number))
+            before, last = last, _built(layers, f"stem_cell_{number + 1}", reduction, before, last, width, 2)
+        return before, last
+
+
+def loose_ends(blocks: Any) -> list[int]:
+    """The results that no block takes, cell inputs included: together they are the output of the cell."""
+    taken = {source for block in blocks for source in block[:2]}
+    return [result for result in range(len(blocks) + 2) if result not in taken]
+
+
+def _drawn(name: str, blocks: Any) -> Graph:
+    """A cell as a graph: a node for every operation and for every block."""
+    results = [f"{name}_input_0", f"{name}_input_1"]
+    nodes = [Node(results[0], "input", settings={"cell": -2}, label="cell before the last", group=name),
+             Node(results[1], "input", settings={"cell": -1}, label="last cell", group=name)]
+    for number, (one, other, op_1, op_2, combine) in enumerate(blocks, 1):
+        block = f"{name}_block_{number}"
+        nodes += (Node(f"{block}_op_1", op_1, (results[one],), label=CELL_OPS[op_1].words, group=name),
+                  Node(f"{block}_op_2", op_2, (results[other],), label=CELL_OPS[op_2].words, group=name),
+                  Node(block, combine, (f"{block}_op_1", f"{block}_op_2"), label=f"block {number}", group=name))
+        results.append(block)
+    loose = tuple(results[end] for end in loose_ends(blocks))
+    return Graph((*nodes, Node(f"{name}_output", "concat", loose, label=f"{name} output", group=name)), f"{name}_output")
+
+
+def _built(layers: Layers, name: str, blocks: Any, before: State, last: State, channels: int, stride: int) -> State:
+    """A cell in primitive layers. Only operations that read a cell input have the stride."""
+    halvings = last.halvings + (stride > 1)
+    states = [_entered(layers, f"{name}_input_0", before, last, channels),
+              State(matched(Place(layers, f"{name}_input_1", last.name, last.channels, channels)), channels, last.halvings)]
+    for number, (one, other, op_1, op_2, combine) in enumerate(blocks, 1):
+        halves = []
+        for slot, source, op in (("op_1", one, op_1), ("op_2", other, op_2)):
+            state = states[source]
+            place = Place(layers, f"{name}_block_{number}_{slot}", state.name, state.channels, channels,
+                          stride if source < 2 else 1)
+            halves.append(put_op(op, place))
+        joined = layers.put(f"{name}_block_{number}", combine, *halves, label=f"block {number}")
+        states.append(State(joined, 2 * channels if combine == "concat" else channels, halvings))
+    ends = []
+    for end in loose_ends(blocks):
+        state = states[end]
+        if (state.channels, state.halvings) == (channels, halvings):
+            ends.append(state.name)
+        else:
+            place = Place(layers, f"{name}_end_{end}", state.name, state.channels, channels, stride if end < 2 else 1)
+            ends.append(matched(place))
+    output = layers.put(f"{name}_output", "concat", *ends, label=f"join of {len(ends)}") if len(ends) > 1 else ends[0]
+    return State(output, len(ends) * channels, halvings)
+
+
+def _entered(layers: Layers, name: str, before: State, last: State, channels: int) -> State:
+    """The output of the cell before the last, made as large as that of the last cell and as deep as this cell."""
+    if before.halvings == last.halvings and before.channels == channels:
+        return before
+    stride = 2 if before.halvings < last.halvings else 1
+    return State(matched(Place(layers, name, before.name, before.channels, channels, stride)), channels, last.halvings)
