@@ -31,6 +31,8 @@ SMALL: dict[str, list[dict[str, Any]]] = {
                "strides": [1], "pool_kernels": [3], "pool_strides": [1], "hidden": [0]}],
     "multi_branch": [{"layers": 1, "heights": [3], "widths": [3], "filters": [4], "strides": [1]},
                      {"layers": 3, "heights": [3], "widths": [1, 3], "filters": [4], "strides": [1]}],
+    "slimmable": [{"stages": 1, "channels": 8, "depths": [1], "kernels": [3], "expansions": [2]},
+                  {"stages": 2, "channels": 8, "depths": [1], "kernels": [3, 5], "expansions": [1, 2]}],
     "fabric": [{"layers": 2, "scales": 1}, {"layers": 2, "scales": 2, "members": "subgraphs"}],
     "composed": [{"architecture": {"kind": "nas_bench_201", "ops": ["none"]}, "hyper": []},
                  {"architecture": {"kind": "nas_bench_201", "ops": ["none", "skip_connect"], "channels": 1, "layers": 1},
