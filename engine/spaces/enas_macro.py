@@ -1,0 +1,113 @@
+"""ENAS, whole networks: an operation a layer and a skip from any earlier layer (Pham et al., ICML 2018, section 2.3)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from engine.architecture.architecture import Architecture
+from engine.architecture.cell_ops import Place, factorised_reduction, relu_conv_norm
+from engine.architecture.graph import Graph, Node, Shape
+from engine.architecture.layers import Layers
+from engine.options import choice, flag, integer, subset
+from engine.registry import space
+from engine.spaces.nested import Nested
+from engine.spaces.space import Parameter
+
+OPS = ("conv_3x3", "sep_conv_3x3", "conv_5x5", "sep_conv_5x5", "avg_pool_3x3", "max_pool_3x3")      # by number
+WORDS = ("conv 3×3", "separable conv 3×3", "conv 5×5", "separable conv 5×5", "average pool 3×3", "max pool 3×3")
+SEARCH = {"layers": 12, "channels": 36, "skips": "add", "widen": False}
+
+
+@space(title="ENAS macro", paper="Pham, Guan, Zoph, Le, Dean, ICML 2018 (arXiv:1802.03268)",
+       summary="A chain of layers: for each its operation, and which of the earlier layers it takes as well.",
+       offers={"parameters", "mutate", "graph", "supernet"},
+       presets={"paper": SEARCH, "final": {**SEARCH, "channels": 96, "skips": "concat", "widen": True},
+                "cpu": {"layers": 4, "channels": 8, "skips": "add", "widen": False}})
+@dataclass(frozen=True)
+class EnasMacro(Nested):
+    layers: int = integer(12, low=1, high=40, paper=12, help="Layers. Two reductions split them in thirds.")
+    channels: int = integer(24, low=2, high=512, paper=36, help="Channels of a layer (in the first third, if they widen).")
+    skips: str = choice("add", choices=("add", "concat"), paper="add",
+                        help="How skips meet the operation: added and normed (while searching), or joined and projected "
+                             "back by a 1×1 convolution (the final network).")
+    widen: bool = flag(False, paper=False, help="A reduction doubles the channels.")
+    ops: tuple[str, ...] = subset(OPS, choices=OPS, paper=OPS, help="Operations that a layer may have.")
+
+    def parameters(self) -> tuple[Parameter, ...]:
+        ops = tuple(OPS.index(op) for op in self.ops)
+        return tuple(Parameter(name, "categorical", (0, 1) if at else ops)
+                     for layer in self.form()["layers"] for at, name in enumerate(layer))
+
+    def form(self) -> Mapping[str, Any]:
+        """{"layers": [[op], [op, skip from the first], [op, skip from the first, from the second], ...]}"""
+        numbers = range(1, self.layers + 1)
+        return {"layers": [[f"layer_{k}_op", *(f"layer_{k}_skip_{j}" for j in range(1, k))] for k in numbers]}
+
+    def size(self) -> int:
+        return int(len(self.ops) ** self.layers * 2 ** math.comb(self.layers, 2))
+
+    def cell(self, architecture: Architecture) -> Graph:
+        """A node for every operation, and one for what each layer gives."""
+        nodes = [Node("stem", "input", label="stem")]
+        for k, (op, *skips) in enumerate(architecture.genotype["layers"], 1):
+            group, earlier = f"layer {k}", tuple(f"layer_{j}" for j in taken(skips))
+            nodes += (Node(f"op_{k}", OPS[op], (nodes[-1].name,), label=WORDS[op], group=group),
+                      Node(f"layer_{k}", self.skips, (f"op_{k}", *earlier), label=group, group=group))
+        return Graph(tuple(nodes), nodes[-1].name)
+
+    def network(self, architecture: Architecture, shape: Shape, classes: int) -> Graph:
+        rows, layers, width = architecture.genotype["layers"], Layers(), self.channels
+        layers.begin("stem")
+        source = layers.norm("stem_norm", layers.conv("stem_conv", "input", width, 3))
+        results: dict[int, str] = {}
+        for k, (op, *skips) in enumerate(rows, 1):
+            chosen = taken(skips)
+            layers.begin(f"layer {k}: {WORDS[op]}" + (f", skips from {', '.join(map(str, chosen))}" if chosen else ""))
+            source = _operation(layers, f"layer_{k}", OPS[op], source, width)
+            results[k] = source = self._with_skips(layers, f"layer_{k}", [source, *(results[j] for j in chosen)], width)
+            if k in self.reductions:
+                wide = width * 2 if self.widen else width
+                wanted = {k} if k < len(rows) else set()
+                wanted |= {j for row in rows[k:] for j in taken(row[1:]) if j <= k}
+                layers.begin(f"reduction {self.reductions.index(k) + 1}: layers " + ", ".join(map(str, sorted(wanted))))
+                for j in sorted(wanted):
+                    results[j] = factorised_reduction(Place(layers, f"layer_{j}_at_{k}", results[j], width, wide))
+                source, width = results[k], wide
+        layers.begin("head")
+        source = layers.put("head_relu", "relu", source)
+        layers.linear("classifier", layers.put("head_pool", "global_avg_pool", source), classes)
+        return layers.graph()
+
+    @property
+    def reductions(self) -> tuple[int, ...]:
+        """The layers after which all results that are still wanted are halved."""
+        third = self.layers // 3
+        return (third, 2 * third) if third else ()
+
+    def _with_skips(self, layers: Layers, name: str, sources: list[str], channels: int) -> str:
+        if len(sources) == 1:
+            return sources[0]
+        joined = layers.put(f"{name}_join", self.skips, *sources, label=f"{len(sources) - 1} skips")
+        if self.skips == "add":
+            return layers.norm(f"{name}_sum", joined)
+        return relu_conv_norm(Place(layers, f"{name}_projection", joined, channels * len(sources), channels))
+
+
+def taken(skips: list[int]) -> list[int]:
+    """The numbers of the layers whose skip is chosen."""
+    return [j for j, chosen in enumerate(skips, 1) if chosen]
+
+
+def _operation(layers: Layers, name: str, op: str, source: str, channels: int) -> str:
+    """A 1×1 convolution first, then the operation itself; convolutions are pre-activated, separable ones applied once."""
+    source = relu_conv_norm(Place(layers, f"{name}_entry", source, channels, channels))
+    kind, kernel = op.rsplit("_", 1)[0], int(op[-1])
+    if kind.endswith("pool"):
+        return layers.pool(name, kind, source, kernel, 1)
+    if kind == "conv":
+        return relu_conv_norm(Place(layers, name, source, channels, channels), kernel)
+    source = layers.conv(f"{name}_depthwise", layers.put(f"{name}_relu", "relu", source), channels, kernel, groups=channels)
+    return layers.norm(name, layers.conv(f"{name}_pointwise", source, channels, 1))
