@@ -18,14 +18,14 @@ from engine.rng import stream
 from engine.run import comparison, finished_event, summary
 from engine.search import Search
 from engine.spaces.facts import facts as facts_of
-from engine.spec import Spec, incompatible, parse, parse_space, parse_text
+from engine.spec import Spec, incompatible, parse, parse_space, parse_text, unreadable
 from engine.work import Candidate, Outcome, Work, work_from
 
 __all__ = [
     "Architecture", "Candidate", "Entry", "Event", "Invalid", "Outcome", "Problem", "Search", "Spec", "Work", "comparison",
     "compatible", "datasets", "describe", "draw", "entry", "estimations", "facts", "finished_event", "incompatible",
-    "leaderboard", "measure", "parse", "parse_space", "parse_text", "parts", "row", "sample", "spaces", "strategies",
-    "summary", "work_from",
+    "leaderboard", "measure", "parse", "parse_space", "parse_text", "parts", "readable", "row", "sample", "spaces",
+    "strategies", "summary", "work_from",
 ]
 
 BLOCK = 512                                     # architectures drawn at once
@@ -67,6 +67,12 @@ def compatible() -> dict[str, dict[str, bool | str]]:
     """For every strategy and space: true, or the reason why not."""
     kinds = discover("spaces")
     return {name: {kind: incompatible(name, kind) or True for kind in kinds} for name in discover("strategies")}
+
+
+def readable() -> dict[str, dict[str, bool | str]]:
+    """For every space and dataset: true, or the reason why its networks cannot read it."""
+    return {space: {dataset: unreadable(space, dataset) or True for dataset in discover("datasets")}
+            for space in discover("spaces")}
 
 
 def facts(document: Any, seed: int = 0, shape: Sequence[int] | None = None, classes: int = 10) -> dict[str, Any]:

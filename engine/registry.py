@@ -10,6 +10,7 @@ from functools import cache
 from typing import Any, TypeVar
 
 from engine import options
+from engine.datasets.kinds import KINDS as DATA
 
 T = TypeVar("T", bound=type)
 KINDS = ("strategies", "spaces", "estimation", "datasets", "export")
@@ -70,8 +71,9 @@ def estimation(*, title: str, summary: str, paper: str = "", presets: Mapping[st
 
 def dataset(*, title: str, summary: str, kind: str, shape: tuple[int, ...], classes: int,
             source: str = "") -> Callable[[T], T]:
+    """`kind` is a key of `engine.datasets.kinds.KINDS`, which says what the score of a network on it is."""
     return declare("datasets", title=title, summary=summary, paper=source, presets={},
-                   facts={"kind": kind, "shape": list(shape), "classes": classes})
+                   facts={"kind": kind, "shape": list(shape), "classes": classes, "score": DATA[kind].score})
 
 
 def export(*, title: str, summary: str) -> Callable[[T], T]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -133,8 +133,8 @@ def parse(document: Any) -> Spec:
         attempt(key, partial(_fixed, factory, document, key))
     attempt("name", lambda: _text(document.get("name", ""), "/name"))
     attempt("seed", lambda: _seed(document.get("seed", 0)))
-    if not problems and (reason := incompatible(take["strategy"].name, take["space"][0])):
-        problems.append(Problem("/strategy/name", reason, "a strategy and a space that fit"))
+    if not problems:
+        problems += _misfits(take["space"][0], take["strategy"].name, take["dataset"].name, take["estimation"])
     if problems:
         raise Invalid(*problems)
     kind, space = take.pop("space")
@@ -154,6 +154,24 @@ def incompatible(strategy: str, space: str) -> str | None:
     if not missing:
         return None
     return f"needs {', '.join(missing)}, which the space {entry.title} does not offer"
+
+
+def unreadable(space: str, dataset: str) -> str | None:
+    """Why networks of the space cannot read the dataset, or None."""
+    reads, kind = discover("spaces")[space].facts["data"], discover("datasets")[dataset].facts["kind"]
+    return None if kind in reads else f"is of kind {kind}; this space reads {' and '.join(reads)}"
+
+
+def _misfits(space: str, strategy: str, dataset: str, estimation: Part) -> Iterator[Problem]:
+    """Choices that are sound by themselves but not together."""
+    if reason := incompatible(strategy, space):
+        yield Problem("/strategy/name", reason, "a strategy and a space that fit")
+    if reason := unreadable(space, dataset):
+        fitting = (name for name in discover("datasets") if not unreadable(space, name))
+        yield Problem("/dataset/name", reason, "one of " + ", ".join(fitting))
+    kind = discover("datasets")[dataset].facts["kind"]
+    if kind != "images" and getattr(estimation.options, "augment", "none") != "none":
+        yield Problem("/estimation/augment", f"changes images, but the dataset is of kind {kind}", "none")
 
 
 def _part(kind: str, document: Any, path: str) -> Part:

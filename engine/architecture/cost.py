@@ -10,6 +10,7 @@ from engine.architecture.graph import Graph, Shape
 from engine.architecture.primitives import PRIMITIVES, impossible
 from engine.errors import fail
 
+SHAPES = "channels, height and width of an image, features of a row or characters of a text, each at least 1"
 BYTES = 4                                       # of a number
 
 
@@ -42,9 +43,9 @@ class Cost:
 
 
 def measure(graph: Graph, shape: Shape) -> Cost:
-    """The cost of a network for one image of this shape. Raises Invalid where the shapes cannot be."""
-    if len(shape) != 3 or any(isinstance(n, bool) or not isinstance(n, int) or n < 1 for n in shape):
-        raise fail("/input", "is not the shape of an image", "channels, height and width, each at least 1")
+    """The cost of a network for one input of this shape. Raises Invalid where the shapes cannot be."""
+    if len(shape) not in (1, 3) or any(isinstance(n, bool) or not isinstance(n, int) or n < 1 for n in shape):
+        raise fail("/input", "is not the shape of an input", SHAPES)
     shapes: dict[str, Shape] = {}
     rows = []
     for node in graph:

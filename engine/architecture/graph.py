@@ -10,7 +10,8 @@ source export and cost). Primitive layers, with their settings:
     linear{units} · dropout{rate} · add · concat · identity · zero{stride} · hard_swish · hard_sigmoid
     banded_conv{kernel,stride} (channel c reads c-1 to c+1) · scale (an image by a factor for each channel)
     zero_upsample{size} (twice as large, zeros between)
-    shift (one pixel up and to the left)
+    shift (one pixel up and to the left) · embedding{entries,width,rate} · locked_dropout{rate} · decoder{units}
+    recurrent{hidden,first,nodes,heard,rate} · tied_decoder{units} (with the weights of its second input)
 """
 
 from __future__ import annotations

@@ -166,6 +166,46 @@ def _pad(node: Node, given: list[Shape]) -> Call:
     return Call("ZeroPad2d", ((wide // 2, wide - wide // 2, high // 2, high - high // 2),))
 
 
+def _embedding_price(node: Node, given: list[Shape]) -> Priced:
+    if len(given[0]) != 1:
+        raise impossible(node, f"needs characters in a row, got {words(given[0])}")
+    return (given[0][0], node.settings["width"]), node.settings["entries"] * node.settings["width"], 0
+
+
+def _embedding(node: Node, given: list[Shape]) -> Call:
+    return Call("Embedding", (node.settings["entries"], node.settings["width"], node.settings.get("rate", 0.0)))
+
+
+def _recurrent_price(node: Node, given: list[Shape]) -> Priced:
+    (length, features), hidden = _sequence(node, given[0]), node.settings["hidden"]
+    weights = 2 * hidden * (features + hidden * (1 + len(node.settings["nodes"])))
+    return (length, hidden), weights, length * weights
+
+
+def _recurrent(node: Node, given: list[Shape]) -> Call:
+    s = node.settings
+    nodes = [(activation, source) for activation, source in s["nodes"]]
+    return Call("Recurrent", (given[0][1], s["hidden"], s["first"], nodes, list(s["heard"]), s.get("rate", 0.0)))
+
+
+def _decoder_price(node: Node, given: list[Shape]) -> Priced:
+    (length, features), units = _sequence(node, given[0]), node.settings["units"]
+    return (length, units), (features + 1) * units, length * features * units
+
+
+def _tied_decoder_price(node: Node, given: list[Shape]) -> Priced:
+    (length, features), units = _sequence(node, given[0]), node.settings["units"]
+    if given[1] != given[0]:
+        raise impossible(node, f"shares the weights of an embedding of another width: {given[1][-1]}, not {features}")
+    return (length, units), units, length * features * units
+
+
+def _sequence(node: Node, shape: Shape) -> tuple[int, int]:
+    if len(shape) != 2:
+        raise impossible(node, f"needs a sequence, got {words(shape)}")
+    return shape[0], shape[1]
+
+
 def _plain(name: str) -> Callable[[Node, list[Shape]], Call]:
     return lambda node, given: Call(name)
 
@@ -189,6 +229,11 @@ PRIMITIVES: Mapping[str, Primitive] = {
     "concat": Primitive(_concat, _plain("Concat")),
     "scale": Primitive(_scale_price, _plain("Scale")),
     "zero_upsample": Primitive(_zero_upsample_price, lambda node, given: Call("ZeroUpsample", pair(node.settings["size"]))),
+    "embedding": Primitive(_embedding_price, _embedding),
+    "recurrent": Primitive(_recurrent_price, _recurrent),
+    "locked_dropout": Primitive(_same, lambda node, given: Call("LockedDropout", (node.settings["rate"],))),
+    "decoder": Primitive(_decoder_price, lambda node, given: Call("Linear", (given[0][1], node.settings["units"]))),
+    "tied_decoder": Primitive(_tied_decoder_price, lambda node, given: Call("TiedDecoder", (node.settings["units"],))),
     "shift": Primitive(_shift_price, lambda node, given: Call("ZeroPad2d", ((-1, 1, -1, 1),))),
     "pad": Primitive(_pad_price, _pad),
     "zero": Primitive(_zero_price, lambda node, given: Call("Zero", (node.settings.get("stride", 1),))),

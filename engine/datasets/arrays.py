@@ -1,4 +1,4 @@
-"""What every dataset gives: images and labels in memory, with what is needed to normalise and to name them."""
+"""What every dataset gives, in memory: images or rows with a label each, or text, and what is needed to name them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,9 @@ from engine.errors import Unavailable
 
 Progress = Callable[[int, int], None]           # bytes so far, bytes in all (0: unknown)
 Images = NDArray[np.uint8]                      # (count, channels, height, width)
+Rows = NDArray[np.float32]                      # (count, features)
 Labels = NDArray[np.int64]
+Codes = NDArray[np.uint8]                       # (count,): characters by their place in the alphabet
 
 
 class Dataset(Protocol):
@@ -26,7 +28,19 @@ class Dataset(Protocol):
     train_limit: int | None
 
     def ready(self, folder: Path | None = None) -> bool: ...                    # without a download
-    def load(self, folder: Path, progress: Progress) -> Arrays: ...             # raises Unavailable
+    def load(self, folder: Path, progress: Progress) -> Data: ...               # raises Unavailable
+
+
+class Data(Protocol):
+    """What is loaded; `kind` is a key of `engine.datasets.kinds.KINDS`."""
+
+    kind: ClassVar[str]
+    classes: tuple[str, ...]
+
+    @property
+    def shape(self) -> tuple[int, ...]: ...                                     # of one input
+    @property
+    def fingerprint(self) -> str: ...                                           # a hash of everything
 
 
 @dataclass(frozen=True)
@@ -39,13 +53,13 @@ class Arrays:
     test_labels: Labels
     classes: tuple[str, ...]
     white: int = 255
+    kind: ClassVar[str] = "images"
 
     def __post_init__(self) -> None:
         for images, labels in ((self.images, self.labels), (self.test_images, self.test_labels)):
-            if images.dtype != np.uint8 or images.ndim != 4 or labels.dtype != np.int64 or labels.shape != images.shape[:1]:
+            if images.dtype != np.uint8 or images.ndim != 4:
                 raise Unavailable("the dataset's files do not hold images with one label each")
-            if not len(labels) or labels.min() < 0 or labels.max() >= len(self.classes):
-                raise Unavailable(f"the dataset's labels are not in 0 to {len(self.classes) - 1}")
+            _check_labels(images, labels, self.classes, "images")
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -67,8 +81,76 @@ class Arrays:
     @cached_property
     def fingerprint(self) -> str:
         """A hash of every image and label."""
-        digest = hashlib.sha256()
-        for part in (self.images, self.labels, self.test_images, self.test_labels):
-            digest.update(repr(part.shape).encode())
-            digest.update(np.ascontiguousarray(part).tobytes())
-        return digest.hexdigest()
+        return _digest(self.images, self.labels, self.test_images, self.test_labels)
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows of finite numbers; a network sees (value - mean) / std of the part it learns from, feature by feature."""
+
+    rows: Rows
+    labels: Labels
+    test_rows: Rows
+    test_labels: Labels
+    classes: tuple[str, ...]
+    features: tuple[str, ...]                   # their names
+    kind: ClassVar[str] = "table"
+
+    def __post_init__(self) -> None:
+        for rows, labels in ((self.rows, self.labels), (self.test_rows, self.test_labels)):
+            if rows.dtype != np.float32 or rows.ndim != 2 or rows.shape[1] != len(self.features) or not self.features:
+                raise Unavailable("the dataset's files do not hold rows of numbers, one for each feature")
+            if not np.isfinite(rows).all():
+                raise Unavailable("the dataset's rows hold values that are no finite numbers")
+            _check_labels(rows, labels, self.classes, "rows")
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """How many features."""
+        return self.rows.shape[1:]
+
+    @cached_property
+    def fingerprint(self) -> str:
+        return _digest(self.rows, self.labels, self.test_rows, self.test_labels)
+
+
+@dataclass(frozen=True)
+class Text:
+    """Characters in their order; `classes` is the alphabet. `length`: how many a network reads between two steps."""
+
+    codes: Codes
+    test_codes: Codes
+    classes: tuple[str, ...]
+    length: int
+    kind: ClassVar[str] = "text"
+
+    def __post_init__(self) -> None:
+        for codes in (self.codes, self.test_codes):
+            if codes.dtype != np.uint8 or codes.ndim != 1 or len(codes) < 2:
+                raise Unavailable("the text is too short to hold training and test characters")
+            if codes.max() >= len(self.classes):
+                raise Unavailable("the text holds characters that are not in its alphabet")
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The window that a network reads at once."""
+        return (self.length,)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        return _digest(self.codes, self.test_codes, np.array(self.classes))
+
+
+def _check_labels(inputs: NDArray[Any], labels: Labels, classes: tuple[str, ...], noun: str) -> None:
+    if labels.dtype != np.int64 or labels.shape != inputs.shape[:1]:
+        raise Unavailable(f"the dataset's files do not hold {noun} with one label each")
+    if not len(labels) or labels.min() < 0 or labels.max() >= len(classes):
+        raise Unavailable(f"the dataset's labels are not in 0 to {len(classes) - 1}")
+
+
+def _digest(*parts: NDArray[Any]) -> str:
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(repr(part.shape).encode())
+        digest.update(np.ascontiguousarray(part).tobytes())
+    return digest.hexdigest()

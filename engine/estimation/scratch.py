@@ -1,4 +1,4 @@
-"""Training from scratch: build the network, train it, score it on the validation images after the last epoch."""
+"""Training from scratch: build the network, train it, score it on the validation split after the last epoch."""
 
 from __future__ import annotations
 
@@ -26,8 +26,9 @@ COMPARED = 5                                    # curves that median stopping ne
 
 @dataclass(frozen=True)
 class Options:
-    epochs: int = integer(5, low=1, high=10_000, paper=200, help="Times that a candidate sees the training images.")
-    batch_size: int = integer(64, low=2, high=8192, paper=256, help="Images in one step.")
+    epochs: int = integer(5, low=1, high=10_000, paper=200, help="Times that a candidate sees the training data.")
+    batch_size: int = integer(64, low=2, high=8192, paper=256,
+                              help="Examples in one step; of a text: streams read side by side.")
     optimizer: str = choice("sgd", choices=("sgd", "adamw"), paper="sgd", help="How steps follow from gradients.")
     lr: float = real(0.1, low=1e-6, high=10.0, paper=0.1, log=True,
                     help="Learning rate at its peak; a cosine takes it to zero.")
@@ -55,7 +56,7 @@ CPU = {"epochs": 10, "batch_size": 64, "optimizer": "adamw", "lr": 0.01, "weight
 
 
 @estimation(title="Training from scratch", paper="settings of Dong & Yang, ICLR 2020 (arXiv:2001.00326)",
-            summary="Train each candidate for a few epochs and take its accuracy on images held out for validation.",
+            summary="Train each candidate for a few epochs and take its score on data held out for validation.",
             presets={"paper": PAPER, "cpu": CPU})
 class Scratch:
     """A candidate's `fidelity` and `hyper` replace the options of the same name. The score is the last epoch's."""
@@ -173,17 +174,20 @@ class Trial:
         return len(others) >= COMPARED and self.training.curve[-1] < median(others)
 
     def _outcome(self, status: Any) -> Outcome:
+        import torch
         from safetensors.torch import save
 
         from engine.checkpoint import write
-        from engine.training.trainer import accuracy
+        from engine.training.task import MEASURES, score
 
         training = self.training
         metrics: dict[str, Any] = {"parameters": self.cost.parameters, "flops": self.cost.flops, "macs": self.cost.macs,
-                                   "curve": training.curve, "train_curve": training.train_curve}
+                                   "curve": training.curve, "train_curve": training.train_curve,
+                                   **MEASURES[self.data.kind].more(training.curve[-1])}
         if self.work.final_of is not None:
-            metrics["test"] = accuracy(training.model, self.data, self.data.test)
-        weights = {name: tensor.cpu().contiguous() for name, tensor in training.model.state_dict().items()}
+            metrics["test"] = score(training.model, self.data, self.data.test)
+        weights = {name: tensor.cpu().clone(memory_format=torch.contiguous_format)      # shared ones are written twice
+                   for name, tensor in training.model.state_dict().items()}
         artifact = write(self.context.workdir / "weights.safetensors", save(weights))
         return Outcome(status, training.curve[-1], metrics=metrics, artifact=artifact,
                        spend={"seconds": self.spent(), "epochs": float(training.epoch)})

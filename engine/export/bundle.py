@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import os
 import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from engine import options
 from engine.architecture.cost import measure
 from engine.errors import Damaged
 from engine.export.card import card
+from engine.export.inputs import input_files
 from engine.export.model_source import model_source
 from engine.export.onnx_model import onnx_model
 from engine.export.verification import verify
@@ -28,8 +26,6 @@ if TYPE_CHECKING:                               # imports torch
     from engine.architecture.graph import Graph
     from engine.training.data import Splits
 
-SAMPLE = 8                                      # images shipped to try the network on
-PREDICT = Path(__file__).with_name("predict.txt")
 THE_BEGINNING = (1980, 1, 1, 0, 0, 0)           # equal contents make equal zips
 
 
@@ -43,16 +39,14 @@ def bundle(spec: Spec, work: Candidate, outcome: Outcome, folder: Path, out: Pat
     weights = _weights(folder / "weights.safetensors", outcome)
     graph = spec.space.network(work.architecture, data.shape, len(data.classes))
     cost = measure(graph, data.shape)
-    onnx = onnx_model(_network(graph, weights, data), data.shape)
+    onnx = onnx_model(_network(graph, weights, data), data.shape, data.kind)
     title = f"{spec.name or 'A network'}: trial {work.trial} of a search of the space {spec.space_kind}."
     files = {
         "card.md": card(spec, work, outcome, data, cost, onnx).encode(),
         "genotype.json": _json(_genotype(spec, work)),
         "model.py": model_source(graph, data.shape, title).encode(),
-        "predict.py": PREDICT.read_bytes(),
-        "preprocessing.json": _json(_preprocessing(data)),
-        "sample.npy": _npy(data.validation.images[:SAMPLE].cpu().numpy()),
         "weights.safetensors": weights,
+        **input_files(data),
         **({"model.onnx": onnx.content} if onnx.content is not None else {}),
     }
     out.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -92,19 +86,8 @@ def _genotype(spec: Spec, work: Candidate) -> dict[str, Any]:
             "space": {"kind": spec.space_kind, **options.document(spec.space)}}
 
 
-def _preprocessing(data: Splits) -> dict[str, Any]:
-    return {"shape": list(data.shape), "classes": list(data.classes), "white": data.white, "mean": list(data.mean),
-            "std": list(data.std), "sample_labels": data.validation.labels[:SAMPLE].tolist()}
-
-
 def _json(value: Any) -> bytes:
     return (json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode()
-
-
-def _npy(array: np.ndarray[Any, Any]) -> bytes:
-    buffer = io.BytesIO()
-    np.save(buffer, array, allow_pickle=False)
-    return buffer.getvalue()
 
 
 def _pack(files: dict[str, bytes], path: Path) -> None:

@@ -7,6 +7,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 from engine.architecture.cost import Cost
+from engine.datasets.kinds import KINDS as DATA
 from engine.export.onnx_model import Onnx
 from engine.spec import Spec
 from engine.work import Candidate, Outcome
@@ -22,33 +23,37 @@ KINDS = {
     "proxy": "an estimate, not an accuracy of this network",
     "tabular": "looked up in a table",
 }
+USES = {
+    "images": "`python predict.py` runs it on the shipped sample,\n`python predict.py FILE …` on .npy files or pictures.",
+    "table": "`python predict.py` runs it on the shipped sample,\n`python predict.py FILE …` on .npy or .csv files.",
+    "text": "`python predict.py` lets it go on with the shipped\nsample, `python predict.py \"TEXT\"` with yours.",
+}
 PACKAGES = ("torch", "numpy", "safetensors", "onnx", "onnxruntime")
 TEXT = """# {title}
 
-An image classifier found by neural architecture search. `python predict.py` runs it on the shipped sample,
-`python predict.py FILE …` on .npy files or pictures.
+{network} found by neural architecture search. {use}
 
 ## Score
 | | |
 |---|---|
-| Validation accuracy | {score:.4f} |
+| Validation {words} | {score:.4f} |
 | Score kind | {kind}: {meaning} |
-| Test accuracy | {test} |
+| Test {words} | {test} |
 | Parameters | {parameters:,} |
-| FLOPs, one image | {flops:,} ({macs:,} multiply-adds) |
+| FLOPs, one input | {flops:,} ({macs:,} multiply-adds) |
 
-A process that saw nothing but this zip reproduced the validation accuracy before the zip was offered.
+A process that saw nothing but this zip reproduced the validation score before the zip was offered.
 
 ## Data
 | | |
 |---|---|
 | Dataset | {dataset} |
 | Fingerprint | `{fingerprint}` |
-| Images | {train:,} to train, {validation:,} to validate, {test_images:,} to test, disjoint; chosen by seed {seed} |
-| Shape | {shape} (channels, height, width) |
-| Classes | {classes} |
+| {examples} | {train:,} to train, {validation:,} to validate, {test_examples:,} to test, disjoint; {chosen} |
+| Shape | {shape} ({dimensions}) |
+| {class_word} | {classes} |
 
-What the network takes is (image / {white} - mean) / std by channel, with mean {mean} and std {std}.
+{taken}
 
 ## Training
 | | |
@@ -63,7 +68,7 @@ What the network takes is (image / {white} - mean) / std by channel, with mean {
 {space}: the genotype is in `genotype.json`, the layers are in `model.py`.
 
 ## Files
-`model.py` `weights.safetensors` `genotype.json` `preprocessing.json` `predict.py` `sample.npy`{onnx}
+`model.py` `weights.safetensors` `genotype.json` `preprocessing.json` `predict.py` `{sample}`{onnx}
 
 ## Versions
 {versions}
@@ -73,7 +78,7 @@ What the network takes is (image / {white} - mean) / std by channel, with mean {
 def card(spec: Spec, work: Candidate, outcome: Outcome, data: Splits, cost: Cost, onnx: Onnx) -> str:
     """The text of card.md."""
     test = outcome.metrics.get("test")
-    tested = "not measured (only finals read the test images)" if test is None else f"{test:.4f}"
+    tested = f"not measured (only finals read the test {DATA[data.kind].examples})" if test is None else f"{test:.4f}"
     spend = ", ".join(f"{value:.4g} {unit}" for unit, value in outcome.spend.items())
     trial = f"{work.trial}, a final of trial {work.final_of}" if work.final_of is not None else str(work.trial)
     fidelity = {**spec.estimation.document(), **spec.space.training_options(work.hyper), **work.fidelity}
@@ -81,17 +86,35 @@ def card(spec: Spec, work: Candidate, outcome: Outcome, data: Splits, cost: Cost
         title=_cell(spec.name) or "A network from a search", score=outcome.score, kind=outcome.score_kind,
         meaning=KINDS[outcome.score_kind], test=tested,
         parameters=cost.parameters, flops=cost.flops, macs=cost.macs, dataset=_code(spec.dataset.document()),
-        fingerprint=data.fingerprint, train=len(data.train), validation=len(data.validation), test_images=len(data.test),
-        seed=spec.seed, shape="×".join(map(str, data.shape)), classes=_cell(", ".join(data.classes)), white=data.white,
-        mean=_numbers(data.mean), std=_numbers(data.std), trial=trial, estimation=_code(fidelity),
+        fingerprint=data.fingerprint, train=len(data.train), validation=len(data.validation),
+        test_examples=len(data.test), seed=spec.seed, trial=trial, **_of_kind(spec, data), estimation=_code(fidelity),
         spend=spend or "unknown", artifact=outcome.artifact,
         space=_code(spec.document()["space"]), onnx=_onnx(onnx), versions=_versions())
+
+
+def _of_kind(spec: Spec, data: Splits) -> dict[str, Any]:
+    """What is said in other words for images, rows and texts."""
+    kind = DATA[data.kind]
+    told: dict[str, Any] = {
+        "network": kind.network, "words": kind.score, "examples": kind.examples.capitalize(), "sample": "sample.npy",
+        "use": USES[data.kind], "chosen": f"chosen by seed {spec.seed}", "dimensions": ", ".join(kind.shape),
+        "shape": "×".join(map(str, data.shape)), "class_word": kind.classes.capitalize(),
+        "classes": _cell(", ".join(data.classes))}
+    if data.kind == "text":
+        return told | {"chosen": "three stretches of the text, one after another", "sample": "sample.txt",
+                       "classes": _code("".join(data.classes[:-1])) + " and one for all others",
+                       "taken": f"The network reads characters as their places in this list, {data.shape[0]} at a time when "
+                                "it learnt, and carries its state from call to call (`start`, `end` of its layers)."}
+    white, axis = (f" / {data.white}", "channel") if data.kind == "images" else ("", "feature")
+    name = kind.examples.removesuffix("s")
+    return told | {"taken": f"What the network takes is ({name}{white} - mean) / std by {axis}, with mean "
+                            f"{_numbers(data.mean)} and std {_numbers(data.std)}."}
 
 
 def _onnx(onnx: Onnx) -> str:
     if onnx.content is None:
         return f"\n\n`model.onnx` is left out: {_cell(onnx.reason)}."
-    return f" `model.onnx`\n\n`model.onnx` takes normalised images; the ONNX runtime agrees within {onnx.difference:.1e}."
+    return f" `model.onnx`\n\n`model.onnx` takes normalised inputs; the ONNX runtime agrees within {onnx.difference:.1e}."
 
 
 def _numbers(values: tuple[float, ...]) -> str:

@@ -21,11 +21,16 @@ HEAD = '''"""{title}"""
 {layers}
 
 class Network(nn.Module):
-    """Takes images of shape (batch, {shape}), gives one number for each of {classes} classes: the largest wins."""
+    """Takes {inputs} of shape (batch, {shape}), gives {outputs}."""
 
     def __init__(self):
         super().__init__()
 '''
+# by the dimensions of what goes in and what comes out: what they mean
+MEANINGS = {(3, 1): ("images", "one number for each of {} classes: the largest wins"),
+            (1, 1): ("rows", "one number for each of {} classes: the largest wins"),
+            (1, 2): ("whole numbers that stand for characters",
+                     "at every place one number for each of {} characters: the larger, the likelier it follows")}
 
 
 def model_source(graph: Graph, shape: Shape, title: str) -> str:
@@ -38,8 +43,9 @@ def model_source(graph: Graph, shape: Shape, title: str) -> str:
     own = "".join(f"\n\n{source}\n" for source in _own(live, shapes))
     imports = "import torch\n" if any("torch." in text for text in (own, *steps)) else ""
     imports += "from torch import Tensor, nn" if own else "from torch import nn"
-    head = HEAD.format(title=_words(title), imports=imports, layers=own, shape=", ".join(map(str, shape)),
-                       classes=shapes[graph.output][0])
+    inputs, outputs = MEANINGS[len(shape), len(shapes[graph.output])]
+    head = HEAD.format(title=_words(title), imports=imports, layers=own, inputs=inputs, shape=", ".join(map(str, shape)),
+                       outputs=outputs.format(shapes[graph.output][-1]))
     return head + "\n".join([*_declarations(live, shapes), "", "    def forward(self, x):", *steps, ""])
 
 

@@ -46,9 +46,8 @@ import predict
 with contextlib.redirect_stdout(io.StringIO()):
     predict.main([])
 network = predict.load(device)
-images, labels = predict.read(data / "images.npy"), np.load(data / "labels.npy", allow_pickle=False)
-chosen = predict.probabilities(network, images, device).argmax(1).numpy()
-print(json.dumps({"score": float((chosen == labels).sum()) / len(labels), "images": len(labels),
+inputs, labels = (np.load(data / f"{name}.npy", allow_pickle=False) for name in ("inputs", "labels"))
+print(json.dumps({"score": predict.score(network, inputs, labels, device), "examples": len(labels),
                   "parameters": sum(p.numel() for p in network.parameters())}))
 '''
 
@@ -60,14 +59,14 @@ def verify(archive: Path, validation: Split, logged: float, parameters: int) -> 
         with zipfile.ZipFile(archive) as file:
             file.extractall(unpacked)
         data.mkdir()
-        np.save(data / "images.npy", validation.images.cpu().numpy())
+        np.save(data / "inputs.npy", validation.inputs.cpu().numpy())
         np.save(data / "labels.npy", validation.labels.cpu().numpy())
-        found = _ask(unpacked, data, str(validation.images.device))
+        found = _ask(unpacked, data, str(validation.inputs.device))
     if not abs(found["score"] - logged) <= TOLERANCE:
         raise Damaged(f"the packed network scores {found['score']:.6f}, logged was {logged:.6f}")
     if found["parameters"] != parameters:
         raise Damaged(f"the packed network has {found['parameters']:,} parameters, logged were {parameters:,}")
-    return {"score": found["score"], "logged": logged, "images": found["images"], "parameters": found["parameters"]}
+    return {"score": found["score"], "logged": logged, "examples": found["examples"], "parameters": found["parameters"]}
 
 
 def _ask(unpacked: Path, data: Path, device: str) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from engine.nets.ops import make
 
 
 def build(graph: Graph, shape: Shape) -> Network:
-    """The trainable network for images of this shape. Weights are drawn from torch's generator: seed it before.
+    """The trainable network for inputs of this shape. Weights are drawn from torch's generator: seed it before.
 
     Raises Invalid where the shapes cannot be.
     """
@@ -29,6 +29,8 @@ class Network(nn.Module):
         for node in self.nodes:
             given = [shapes[name] for name in node.inputs] or [shape]
             self.add_module(node.name, make(PRIMITIVES[node.op].call(node, given)))
+            if node.op == "tied_decoder":
+                self.get_submodule(node.name).weight = self.get_submodule(node.inputs[1]).weight
         last = {name: node.name for node in self.nodes for name in node.inputs}          # who hears a node last
         self.spent = [[name for name in set(node.inputs) if last[name] == node.name] for node in self.nodes]
 

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from engine.datasets.arrays import Arrays
+from engine.datasets.arrays import Arrays, Data, Table, Text
+from engine.errors import Unavailable
 from engine.rng import stream_seed
 
 if TYPE_CHECKING:
@@ -18,15 +19,16 @@ if TYPE_CHECKING:
 
 LOG = logging.getLogger(__name__)
 RESIDENT = 2                                    # datasets that a warm process keeps
-_arrays: dict[Any, Arrays] = {}
+_arrays: dict[Any, Data] = {}
 _splits: dict[Any, Splits] = {}
 
 
 @dataclass(frozen=True)
 class Split:
-    """Images as stored (uint8, count × channels × height × width) and their labels; `indices` in the dataset's own order."""
+    """Inputs as stored (images and rows: one an example; text: the characters in a row) and their labels (of a character:
+    the next one); `indices` in the dataset's own order."""
 
-    images: Tensor
+    inputs: Tensor
     labels: Tensor
     indices: Tensor
 
@@ -42,21 +44,23 @@ class Splits:
     validation: Split
     test: Split
     classes: tuple[str, ...]
-    white: int
-    mean: tuple[float, ...]
-    std: tuple[float, ...]
     fingerprint: str
+    kind: str                                   # images, table or text
+    shape: tuple[int, ...]                      # of one input
+    white: int = 1                              # of images: full brightness
+    mean: tuple[float, ...] = ()                # of each channel or feature
+    std: tuple[float, ...] = ()
+    features: tuple[str, ...] = ()              # names of a table's columns
 
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Channels, height, width."""
-        return tuple(self.train.images.shape[1:])
-
-    def normalise(self, images: Tensor) -> Tensor:
-        """Stored images to what a network sees."""
-        mean = torch.tensor([m * self.white for m in self.mean], device=images.device)
-        std = torch.tensor([s * self.white for s in self.std], device=images.device)
-        return (images.float() - mean[:, None, None]) / std[:, None, None]
+    def normalise(self, inputs: Tensor) -> Tensor:
+        """Stored inputs to what a network sees."""
+        if self.kind == "text":
+            return inputs.long()
+        mean = torch.tensor([m * self.white for m in self.mean], device=inputs.device)
+        std = torch.tensor([s * self.white for s in self.std], device=inputs.device)
+        if self.kind == "images":
+            mean, std = mean[:, None, None], std[:, None, None]
+        return (inputs.float() - mean) / std
 
 
 def load_splits(dataset: Part, folder: Path, device: str, seed: int) -> Splits:
@@ -69,19 +73,53 @@ def load_splits(dataset: Part, folder: Path, device: str, seed: int) -> Splits:
     return _splits[key]
 
 
-def split(arrays: Arrays, validation: float, train_limit: int | None, seed: int, device: str = "cpu") -> Splits:
-    """Hold out a part of the training images, chosen by the seed, for validation."""
-    order = torch.randperm(len(arrays.labels), generator=_generator(seed, "validation"))
+def split(data: Data, validation: float, train_limit: int | None, seed: int, device: str = "cpu") -> Splits:
+    """Hold out a part of the training examples for validation: chosen by the seed, in a text the last characters."""
+    facts: dict[str, Any] = {"classes": data.classes, "fingerprint": data.fingerprint, "kind": data.kind,
+                             "shape": data.shape}
+    given: tuple[Any, ...]
+    if isinstance(data, Arrays):
+        given = data.images, data.labels, data.test_images, data.test_labels
+        parts = _drawn(*given, validation, train_limit, seed, device)
+        return Splits(*parts, **facts, white=data.white, mean=data.mean, std=data.std)
+    if isinstance(data, Table):
+        given = data.rows, data.labels, data.test_rows, data.test_labels
+        parts = _drawn(*given, validation, train_limit, seed, device)
+        learnt = parts[0].inputs.cpu().double()
+        mean, std = learnt.mean(0).tolist(), learnt.std(0, correction=0).clamp(min=1e-6).tolist()
+        return Splits(*parts, **facts, mean=tuple(mean), std=tuple(std), features=data.features)
+    if isinstance(data, Text):
+        return Splits(*_cut(data, validation, train_limit, device), **facts)
+    raise TypeError(f"no way to split {type(data).__name__}")
+
+
+def _drawn(examples: Any, marks: Any, test_examples: Any, test_marks: Any, validation: float, train_limit: int | None,
+           seed: int, device: str) -> tuple[Split, Split, Split]:
+    """Examples that stand by themselves: the seed draws which of them are held out."""
+    order = torch.randperm(len(marks), generator=_generator(seed, "validation"))
     held_out = max(1, round(validation * len(order)))
-    images, labels = torch.from_numpy(arrays.images), torch.from_numpy(arrays.labels)
+    inputs, labels = torch.from_numpy(examples), torch.from_numpy(marks)
 
     def part(indices: Tensor) -> Split:
-        return Split(images[indices].to(device), labels[indices].to(device), indices)
+        return Split(inputs[indices].to(device), labels[indices].to(device), indices)
 
-    test = Split(torch.from_numpy(arrays.test_images).to(device), torch.from_numpy(arrays.test_labels).to(device),
-                 torch.arange(len(arrays.test_labels)))
-    return Splits(part(order[held_out:][:train_limit]), part(order[:held_out]), test, arrays.classes, arrays.white,
-                  arrays.mean, arrays.std, arrays.fingerprint)
+    test = Split(torch.from_numpy(test_examples).to(device), torch.from_numpy(test_marks).to(device),
+                 torch.arange(len(test_marks)))
+    return part(order[held_out:][:train_limit]), part(order[:held_out]), test
+
+
+def _cut(data: Text, validation: float, train_limit: int | None, device: str) -> tuple[Split, Split, Split]:
+    """Three stretches of text, each in its order; nothing is drawn, so that no stretch has seen what another holds."""
+    codes = torch.from_numpy(data.codes)
+    border = len(codes) - max(2, round(validation * len(codes)))
+    if border < 2:
+        raise Unavailable("the text is too short to hold out validation characters")
+
+    def part(codes: Tensor, first: int) -> Split:
+        return Split(codes[:-1].to(device), codes[1:].long().to(device), torch.arange(first, first + len(codes) - 1))
+
+    learnt = codes[:border] if train_limit is None else codes[:min(border, train_limit)]
+    return part(learnt, 0), part(codes[border:], border), part(torch.from_numpy(data.test_codes), len(codes))
 
 
 def epoch_order(count: int, seed: int, epoch: int, device: str = "cpu") -> Tensor:

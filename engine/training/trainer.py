@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
 
 from engine.errors import NonFinite
 from engine.rng import stream_seed
-from engine.training.data import Split, Splits, epoch_order
+from engine.training.data import Splits
 from engine.training.schedule import learning_rate
-
-EVALUATION_BATCH = {"cpu": 64, "cuda": 1024}    # on CPUs what stays near the caches is three times quicker
-Augment = Callable[[Tensor, Tensor, int], Tensor]          # stored images, their places in the training set, the epoch
+from engine.training.task import Augment, score, task_of
 
 
 @dataclass(frozen=True)
@@ -54,15 +50,13 @@ class Training:
         # bfloat16 needs no loss scaling; older GPUs take float16, which does
         self.half = torch.float16 if self.cuda and not torch.cuda.is_bf16_supported(False) else torch.bfloat16
         self.scaler = torch.amp.GradScaler(enabled=self.cuda and self.half == torch.float16)
-        # a last batch of one image is left out: batch norm cannot learn from it
-        full, rest = divmod(len(splits.train), plan.batch_size)
-        self.steps_per_epoch = max(1, full + (rest > 1))
+        self.task = task_of(splits, plan.batch_size, plan.seed, device, plan.label_smoothing, plan.augment)
+        self.steps_per_epoch = self.task.steps_per_epoch
         self.steps = plan.epochs * self.steps_per_epoch
         self.step = 0
         self.loss_sum = 0.0
         self.train_curve: list[float] = []                  # mean training loss of each finished epoch
-        self.curve: list[float] = []                        # validation accuracy after each
-        self._order: tuple[int, Tensor] | None = None
+        self.curve: list[float] = []                        # validation score after each
 
     @property
     def epoch(self) -> int:
@@ -78,32 +72,22 @@ class Training:
         epoch, position = divmod(self.step, self.steps_per_epoch)
         self.model.train()
         seed_torch(stream_seed(self.plan.seed, "step", self.step), self.cuda)       # dropout
-        loss = self._learn(*self._batch(epoch, position))
+        loss = self._learn(*self.task.batch(epoch, position))
         self.step += 1
         self.loss_sum += loss
         if position + 1 < self.steps_per_epoch:
             return False
         self.train_curve.append(self.loss_sum / self.steps_per_epoch)
-        self.curve.append(accuracy(self.model, self.splits, self.splits.validation))
+        self.curve.append(score(self.model, self.splits, self.splits.validation))
         self.loss_sum = 0.0
         return True
 
-    def _batch(self, epoch: int, position: int) -> tuple[Tensor, Tensor]:
-        if self._order is None or self._order[0] != epoch:
-            self._order = epoch, epoch_order(len(self.splits.train), self.plan.seed, epoch, self.device)
-        size = self.plan.batch_size
-        chosen = self._order[1][position * size: (position + 1) * size]
-        images = self.splits.train.images[chosen]
-        if self.plan.augment:
-            images = self.plan.augment(images, chosen, epoch)
-        return self.splits.normalise(images).contiguous(memory_format=torch.channels_last), self.splits.train.labels[chosen]
-
-    def _learn(self, images: Tensor, labels: Tensor) -> float:
+    def _learn(self, inputs: Tensor, labels: Tensor) -> float:
         rate = learning_rate(self.step, self.steps, round(self.plan.warmup * self.steps_per_epoch), self.plan.lr)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         with torch.autocast("cuda", self.half, enabled=self.cuda):
-            loss = cross_entropy(self.model(images), labels, label_smoothing=self.plan.label_smoothing)
+            loss = self.task.loss(self.model, inputs, labels)
         value = loss.item()
         if not math.isfinite(value):
             raise NonFinite(f"the loss became {value} at step {self.step} (epoch {self.epoch + 1})")
@@ -119,12 +103,13 @@ class Training:
     def state_dict(self) -> dict[str, Any]:
         return {"step": self.step, "loss_sum": self.loss_sum, "train_curve": list(self.train_curve),
                 "curve": list(self.curve), "model": self.model.state_dict(), "optimizer": self.optimizer.state_dict(),
-                "scaler": self.scaler.state_dict()}
+                "scaler": self.scaler.state_dict(), "task": self.task.state_dict()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.scaler.load_state_dict(state["scaler"])
+        self.task.load_state_dict(state.get("task", {}))
         self.step, self.loss_sum = state["step"], state["loss_sum"]
         self.train_curve, self.curve = list(state["train_curve"]), list(state["curve"])
 
@@ -134,18 +119,6 @@ def optimizer_of(model: nn.Module, plan: Plan) -> torch.optim.Optimizer:
         return torch.optim.AdamW(model.parameters(), lr=plan.lr, weight_decay=plan.weight_decay, fused=True)
     return torch.optim.SGD(model.parameters(), lr=plan.lr, momentum=plan.momentum, weight_decay=plan.weight_decay,
                            nesterov=plan.nesterov and plan.momentum > 0, fused=True)
-
-
-@torch.inference_mode()
-def accuracy(model: nn.Module, splits: Splits, part: Split) -> float:
-    """The share of images whose class the network names, computed in full precision."""
-    model.eval()
-    right = 0
-    size = EVALUATION_BATCH[part.images.device.type]
-    batches = torch.split(part.images, size), torch.split(part.labels, size)
-    for images, labels in zip(*batches, strict=True):
-        right += int((model(splits.normalise(images)).argmax(1) == labels).sum())
-    return right / len(part)
 
 
 def seed_torch(seed: int, cuda: bool) -> None:

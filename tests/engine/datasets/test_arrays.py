@@ -1,4 +1,4 @@
-"""Arrays: statistics by channel, a fingerprint of everything, and refusal of what is no labelled image set."""
+"""Images, rows and texts in memory: statistics, a fingerprint of everything, and refusal of what is none of them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engine.datasets.arrays import Arrays
+from engine.datasets.arrays import Arrays, Table, Text
+from engine.datasets.kinds import KINDS
 from engine.errors import Unavailable
 
 RNG = np.random.default_rng(0)
@@ -53,3 +54,47 @@ def test_the_fingerprint_is_of_content_not_of_memory() -> None:
 def test_what_is_no_labelled_image_set_is_refused(change: dict[str, Any]) -> None:
     with pytest.raises(Unavailable):
         Arrays(**{**GOOD, **change})
+
+
+ROWS: dict[str, Any] = {
+    "rows": RNG.normal(size=(30, 3)).astype(np.float32), "labels": RNG.integers(0, 2, 30),
+    "test_rows": RNG.normal(size=(10, 3)).astype(np.float32), "test_labels": RNG.integers(0, 2, 10),
+    "classes": ("no", "yes"), "features": ("age", "height", "weight")}
+TEXT: dict[str, Any] = {"codes": np.array([0, 1, 2, 0], np.uint8), "test_codes": np.array([2, 2], np.uint8),
+                        "classes": ("a", "b", "c"), "length": 5}
+
+
+def test_every_kind_has_its_words_and_its_shape() -> None:
+    for data in (Arrays(**GOOD), Table(**ROWS), Text(**TEXT)):
+        assert len(data.shape) == len(KINDS[data.kind].shape)
+    assert Table(**ROWS).shape == (3,) and Text(**TEXT).shape == (5,)
+
+
+@pytest.mark.parametrize("part", ["rows", "labels", "test_rows", "test_labels"])
+def test_the_fingerprint_of_a_table_hears_every_part(part: str) -> None:
+    changed = ROWS[part].copy()
+    changed.flat[0] = 1 - changed.flat[0]
+    assert Table(**{**ROWS, part: changed}).fingerprint != Table(**ROWS).fingerprint
+
+
+@pytest.mark.parametrize("change", [
+    {"rows": ROWS["rows"].astype(np.float64)}, {"rows": ROWS["rows"][:, :2]}, {"rows": ROWS["rows"] * np.float32("nan")},
+    {"test_rows": ROWS["test_rows"] + np.float32("inf")}, {"labels": ROWS["labels"][:-1]}, {"labels": ROWS["labels"] + 1},
+    {"features": ()}],
+    ids=["doubles", "a column less", "not a number", "infinite", "a label less", "label above", "no names"])
+def test_what_is_no_table_is_refused(change: dict[str, Any]) -> None:
+    with pytest.raises(Unavailable):
+        Table(**{**ROWS, **change})
+
+
+@pytest.mark.parametrize("change", [{"codes": TEXT["codes"][::-1].copy()}, {"test_codes": TEXT["codes"]},
+                                    {"classes": ("a", "b", "d")}])
+def test_the_fingerprint_of_a_text_hears_order_and_alphabet(change: dict[str, Any]) -> None:
+    assert Text(**{**TEXT, **change}).fingerprint != Text(**TEXT).fingerprint
+
+
+@pytest.mark.parametrize("change", [{"codes": TEXT["codes"][:1]}, {"test_codes": TEXT["codes"][:0]}, {"classes": ("a", "b")},
+                                    {"codes": TEXT["codes"].astype(np.int64)}, {"codes": TEXT["codes"][None]}])
+def test_what_is_no_text_is_refused(change: dict[str, Any]) -> None:
+    with pytest.raises(Unavailable):
+        Text(**{**TEXT, **change})

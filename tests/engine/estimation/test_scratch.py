@@ -26,7 +26,8 @@ from engine.nets.build import build
 from engine.registry import discover
 from engine.spec import Part, parse, parse_space
 from engine.training.data import Splits, load_splits
-from engine.training.trainer import Training, accuracy
+from engine.training.task import Measure, accuracy
+from engine.training.trainer import Training
 from engine.work import Candidate, Outcome, Weights
 
 torch.set_num_threads(1)
@@ -173,7 +174,7 @@ def test_only_finals_read_the_test_set(here: Surroundings, data: Splits, monkeyp
         read.append(len(part))
         return measured(model, splits, part)
 
-    monkeypatch.setattr("engine.training.trainer.accuracy", note)
+    monkeypatch.setattr("engine.training.task.MEASURES", {"images": Measure(note)})
     missing: Any = None
     here.data = replace(data, test=missing)
     assert here.perform().status == "done" and set(read) == {len(data.validation)}

@@ -26,7 +26,7 @@ FILES = {"card.md", "genotype.json", "model.onnx", "model.py", "predict.py", "pr
 @pytest.fixture
 def no_onnx(monkeypatch: pytest.MonkeyPatch) -> None:
     """For tests of the rest: the exporter takes seconds."""
-    monkeypatch.setattr("engine.export.bundle.onnx_model", lambda network, shape: Onnx(None, "not asked for"))
+    monkeypatch.setattr("engine.export.bundle.onnx_model", lambda network, shape, kind: Onnx(None, "not asked for"))
 
 
 def packed(made: Trained, out: Path, **changed: Any) -> dict[str, Any]:
@@ -42,7 +42,7 @@ def test_a_zip_holds_all_and_was_verified(space: str, tmp_path: Path) -> None:
     assert told["path"] == str(tmp_path / "new" / "net.zip")
     assert told["size"] == len(content) and told["sha256"] == sha256(content).hexdigest()
     assert told["verified"]["score"] == pytest.approx(made.outcome.score, abs=1e-4)
-    assert told["verified"]["images"] == len(made.data.validation) and told["verified"]["onnx"] is True
+    assert told["verified"]["examples"] == len(made.data.validation) and told["verified"]["onnx"] is True
     with zipfile.ZipFile(tmp_path / "new" / "net.zip") as archive:
         assert set(archive.namelist()) == FILES
         assert sha256(archive.read("weights.safetensors")).hexdigest() == made.outcome.artifact

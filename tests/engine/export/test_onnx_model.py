@@ -25,7 +25,7 @@ def test_the_runtime_agrees_on_batches_it_was_not_exported_with(kind: str) -> No
     session = onnxruntime.InferenceSession(made.content, providers=["CPUExecutionProvider"])
     for batch in (1, 3, 16):
         images = torch.randn(batch, *SHAPE)
-        (given,) = session.run(None, {"images": images.numpy()})
+        (given,) = session.run(None, {"inputs": images.numpy()})
         with torch.inference_mode():
             assert torch.allclose(torch.from_numpy(given), network(images), atol=1e-4)
 
@@ -37,6 +37,11 @@ def test_what_cannot_be_exported_is_left_out_with_the_reason() -> None:
 
     made = onnx_model(Branches(), SHAPE)
     assert made.content is None and made.reason.startswith("the exporter could not") and "\n" not in made.reason
+
+
+def test_a_network_that_keeps_a_state_is_left_out_with_the_reason() -> None:
+    made = onnx_model(nn.Identity(), (8,), "text")
+    assert made.content is None and "keeps a state" in made.reason
 
 
 def test_a_network_whose_numbers_differ_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -31,7 +31,8 @@ SMALL = network(Node("wide", "conv", ("input",), {"channels": 4, "kernel": 3}), 
 
 
 def test_every_layer_names_a_module_of_torch_or_of_ours() -> None:
-    settings = {"channels": 4, "kernel": 3, "units": 2, "rate": 0.5, "size": 16}
+    settings = {"channels": 4, "kernel": 3, "units": 2, "rate": 0.5, "size": 16, "entries": 9, "width": 3, "hidden": 5,
+                "first": "tanh", "nodes": [["relu", 0]], "heard": [1]}
     for op, primitive in PRIMITIVES.items():
         call = primitive.call(Node("it", op, ("input",), settings), [(4, 8, 8)])
         assert call.name in OWN or issubclass(getattr(torch.nn, call.name), torch.nn.Module)

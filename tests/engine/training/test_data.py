@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 import torch
 
-from engine.datasets.arrays import Arrays, Progress
+from engine.datasets.arrays import Arrays, Progress, Table, Text
 from engine.datasets.digits import Digits
+from engine.errors import Unavailable
 from engine.spec import Part
 from engine.training import data
 from engine.training.data import epoch_order, load_splits, split
@@ -28,7 +29,7 @@ def arrays(train: int = 100, test: int = 20) -> Arrays:
 
 
 def numbers(part: data.Split) -> list[int]:
-    return part.images[:, 0, 0, 0].tolist()
+    return part.inputs[:, 0, 0, 0].tolist()
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -129,3 +130,63 @@ def test_digits_split_three_ways(tmp_path: Path) -> None:
     splits = load_splits(Part("digits", Digits()), tmp_path, "cpu", 0)
     assert [len(part) for part in (splits.train, splits.validation, splits.test)] == [1150, 288, 359]
     assert splits.shape == (1, 8, 8) and splits.white == 16
+
+
+def table(train: int = 100, test: int = 20) -> Table:
+    """Each row is unlike every other; the columns have other means and widths."""
+    rng = np.random.default_rng(0)
+    rows = (rng.normal(size=(train + test, 3)) * [1, 10, 0] + [5, -2, 7]).astype(np.float32)
+    labels = rng.integers(0, 2, train + test)
+    return Table(rows[:train], labels[:train], rows[train:], labels[train:], ("no", "yes"), ("a", "b", "c"))
+
+
+def test_rows_are_normalised_by_what_is_learnt_from_and_by_nothing_else() -> None:
+    given = table()
+    splits = split(given, 0.2, None, 0)
+    assert splits.kind == "table" and splits.shape == (3,) and splits.features == ("a", "b", "c")
+    learnt = given.rows[splits.train.indices.numpy()]
+    assert splits.mean == pytest.approx(learnt.mean(0), rel=1e-5)
+    assert splits.std[:2] == pytest.approx(learnt.std(0)[:2], rel=1e-5)
+    seen = splits.normalise(splits.train.inputs)
+    assert seen.mean(0).tolist() == pytest.approx([0, 0, 0], abs=1e-4)
+    assert seen.std(0, correction=0).tolist() == pytest.approx([1, 1, 0], abs=1e-4), "a constant column says nothing"
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_rows_of_a_table_are_divided_among_three(seed: int) -> None:
+    given, splits = table(), split(table(), 0.3, 50, seed)
+    assert [len(part) for part in (splits.train, splits.validation, splits.test)] == [50, 30, 20]
+    assert not set(splits.train.indices.tolist()) & set(splits.validation.indices.tolist())
+    for part in (splits.train, splits.validation):
+        assert torch.equal(part.inputs, torch.from_numpy(given.rows[part.indices.numpy()]))
+        assert torch.equal(part.labels, torch.from_numpy(given.labels[part.indices.numpy()]))
+
+
+def text(train: int = 100, test: int = 20) -> Text:
+    codes = np.arange(train + test, dtype=np.uint8)
+    return Text(codes[:train], codes[train:], tuple(map(str, range(train + test))), 7)
+
+
+def test_a_text_is_cut_into_three_stretches_whatever_the_seed() -> None:
+    for seed in (0, 1):
+        splits = split(text(), 0.2, None, seed)
+        assert splits.kind == "text" and splits.shape == (7,)
+        for part, first, last in ((splits.train, 0, 80), (splits.validation, 80, 100), (splits.test, 100, 120)):
+            assert part.inputs.tolist() == part.indices.tolist() == list(range(first, last - 1))
+
+
+def test_the_label_of_a_character_is_the_next_one_of_its_own_stretch() -> None:
+    splits = split(text(), 0.2, None, 0)
+    for part in (splits.train, splits.validation, splits.test):
+        assert part.labels.tolist() == [code + 1 for code in part.inputs.tolist()] and len(part) == len(part.inputs)
+    assert splits.normalise(splits.train.inputs).dtype == splits.train.labels.dtype == torch.int64
+
+
+def test_a_limit_takes_the_beginning_of_the_training_text() -> None:
+    splits = split(text(), 0.2, 30, 0)
+    assert splits.train.inputs.tolist() == list(range(29)) and splits.validation.inputs.tolist() == list(range(80, 99))
+
+
+def test_a_text_that_is_too_short_says_so() -> None:
+    with pytest.raises(Unavailable, match="too short"):
+        split(text(train=3), 0.5, None, 0)

@@ -16,10 +16,11 @@ from engine.architecture.graph import Graph, Node
 from engine.datasets.arrays import Arrays
 from engine.errors import NonFinite
 from engine.nets.build import build
-from engine.training import trainer
+from engine.training import task as tasks
 from engine.training.augment import augment
 from engine.training.data import Splits, split
-from engine.training.trainer import Plan, Training, accuracy, seed_torch
+from engine.training.task import accuracy
+from engine.training.trainer import Plan, Training, seed_torch
 
 torch.set_num_threads(1)
 NETWORK = Graph((Node("input", "input"), Node("wide", "conv", ("input",), {"channels": 4, "kernel": 3, "stride": 2}),
@@ -218,8 +219,8 @@ def test_the_optimizer_is_the_one_asked_for(plan: Plan, kind: type) -> None:
 def test_validation_and_test_images_are_never_trained_on() -> None:
     """With all of them painted over, the weights come out the same."""
     data = splits()
-    dark = replace(data, validation=replace(data.validation, images=torch.zeros_like(data.validation.images)),
-                   test=replace(data.test, images=torch.zeros_like(data.test.images)))
+    dark = replace(data, validation=replace(data.validation, inputs=torch.zeros_like(data.validation.inputs)),
+                   test=replace(data.test, inputs=torch.zeros_like(data.test.inputs)))
     assert bits(run(training(data=data)).model.state_dict()) == bits(run(training(data=dark)).model.state_dict())
 
 
@@ -231,7 +232,7 @@ def test_accuracy_counts_what_is_right(monkeypatch: pytest.MonkeyPatch) -> None:
     data = splits()
     share = (data.test.labels == 1).float().mean().item()
     assert accuracy(Always(), data, data.test) == pytest.approx(share)
-    monkeypatch.setattr(trainer, "EVALUATION_BATCH", {"cpu": 3})
+    monkeypatch.setattr(tasks, "EVALUATION_BATCH", {"cpu": 3})
     assert accuracy(Always(), data, data.test) == pytest.approx(share)
 
 
