@@ -35,6 +35,7 @@ class Node(NamedTuple):                         # a tuple because networks have 
     settings: Mapping[str, Any] = NO_SETTINGS
     label: str = ""                             # words on the diagram: "conv 3×3"
     group: str = ""                             # the stage or cell it belongs to: the macro strip
+    place: tuple[float, float] | None = None    # column and row on the diagram, where the space has a grid of its own
 
 
 @dataclass(frozen=True)
@@ -59,4 +60,5 @@ class Graph:
     def document(self) -> dict[str, Any]:
         return {"output": self.output,
                 "nodes": [{"name": n.name, "op": n.op, "inputs": list(n.inputs), "settings": dict(n.settings),
-                           "label": n.label or n.op, "group": n.group} for n in self.nodes]}
+                           "label": n.label or n.op, "group": n.group,
+                           **({"place": list(n.place)} if n.place else {})} for n in self.nodes]}

@@ -26,6 +26,10 @@ class Conditional(Proposals):
     def cell(self, architecture: Architecture) -> Graph:
         raise NotImplementedError
 
+    def cells(self, architecture: Architecture) -> Mapping[str, Graph]:
+        """What is drawn, by title ("Normal cell"): a space with several kinds of cell gives each as a picture of its own."""
+        return {"": self.cell(architecture)}
+
     def written(self, config: genotype.Config) -> Mapping[str, Any]:
         return config
 

@@ -79,8 +79,8 @@ class NasBench201(Conditional):
                 layers.begin(f"reduction {stage - 1}")
                 source = _reduction(layers, f"reduction_{stage - 1}", source, width, sides)
                 sides = tuple((side + 1) // 2 for side in sides)
-            layers.begin(f"stage {stage}: {self.layers} cell{'s' if self.layers > 1 else ''}")
             for number in range(1, self.layers + 1):
+                layers.begin(f"stage {stage} cell {number}")
                 source = _cell(layers, f"stage_{stage}_cell_{number}", operations(architecture), source, width)
         layers.begin("head")
         source = layers.put("head_relu", "relu", layers.norm("head_norm", source))
