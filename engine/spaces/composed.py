@@ -145,6 +145,9 @@ class Composed(Proposals):
     def cell(self, architecture: Architecture) -> Graph:
         return self.inner.cell(architecture)
 
+    def cells(self, architecture: Architecture) -> Mapping[str, Graph]:
+        return self.inner.cells(architecture)
+
     def network(self, architecture: Architecture, shape: Shape, classes: int) -> Graph:
         return self.inner.network(architecture, shape, classes)
 

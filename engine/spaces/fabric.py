@@ -84,7 +84,7 @@ class Fabric(Conditional):
 
     def cell(self, architecture: Architecture) -> Graph:
         """A node for every convolution that is used, and one for the sum at every place."""
-        nodes = [Node("input", "input", label="input"), Node("enter", "enter", ("input",), label="conv 3×3")]
+        nodes = [Node("input", "input", label="input", place=(0, 1)), Node("enter", "enter", ("input",), label="conv 3×3")]
         for place, arriving in _arrivals(self.edges(architecture)):
             group, inputs = f"layer {place[0]}", []
             for source in arriving:
@@ -92,7 +92,8 @@ class Fabric(Conditional):
                 inputs.append(_name("edge", *source, *place))
                 nodes.append(Node(inputs[-1], op, (_name("place", *source),), label=label, group=group))
             label = f"layer {place[0]}, scale {place[1]}"
-            nodes.append(Node(_name("place", *place), "add", tuple(inputs) or ("enter",), label=label, group=group))
+            nodes.append(Node(_name("place", *place), "add", tuple(inputs) or ("enter",), label=label, group=group,
+                              place=place))
         return Graph(tuple(nodes), nodes[-1].name)
 
     def network(self, architecture: Architecture, shape: Shape, classes: int) -> Graph:
