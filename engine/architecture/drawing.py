@@ -13,7 +13,7 @@ from engine.spaces.space import Space
 
 def draw(space: Space, architecture: Architecture, shape: Shape, classes: int) -> dict[str, Any]:
     """Plain data for the browser; positions are found there. `cells` are all kinds of cell, `cell` is the first."""
-    cells = space.cells(architecture)
+    cells = space.pictures(architecture)
     drawn = [{"title": title, **graph.document()} for title, graph in cells.items()]
     macro, details = strip(space.network(architecture, shape, classes), shape, cells)
     return {"cell": drawn[0], "cells": drawn, "macro": macro, "details": details, "words": describe(cells)}

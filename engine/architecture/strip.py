@@ -11,7 +11,7 @@ from typing import Any
 from engine.architecture.cost import Row, measure
 from engine.architecture.graph import Graph, Node, Shape
 
-LISTED = 600                                    # layers whose details travel to the page
+LISTED = 400                                    # layers whose details travel to the page
 NUMBER = re.compile(r"\s*(\d+)$")
 
 
@@ -72,17 +72,16 @@ class _Details:
     def __init__(self, shapes: Mapping[str, Shape], cells: Mapping[str, Graph]) -> None:
         self.shapes = shapes
         self.titles = [title.split()[0].lower() if title else "" for title in cells]
-        self.parts = [sorted((node.name for node in graph), key=len, reverse=True) for graph in cells.values()]
+        self.parts = [_parts(graph) for graph in cells.values()]
         self.found: list[dict[str, Any]] = []
         self.known: dict[str, int] = {}
         self.left = LISTED
 
     def cell(self, group: Group) -> int | None:
-        """Which kind of cell the group is: the one that its name tells of, or the only one if a layer bears its names."""
+        """Which kind of cell the group is: the one that its name tells of, or the first whose names its layers bear."""
         named = [i for i, title in enumerate(self.titles) if title and title in group.name.lower()]
-        if named or len(self.parts) > 1:
-            return named[0] if named else None
-        return 0 if any(_part(node.name, self.parts[0]) for node, _ in group.layers if node.op != "input") else None
+        names = [node.name for node, _ in group.layers if node.op != "input"]
+        return next((i for i in named or range(len(self.parts)) if any(_part(name, self.parts[i]) for name in names)), None)
 
     def of(self, group: Group, example: Group) -> int | None:
         """The place of the group's list, or of the example's where the list has grown too long."""
@@ -95,7 +94,7 @@ class _Details:
             self.left -= len(group.layers)
             self.known[key] = len(self.found)
             cell = self.cell(group)
-            parts = [] if cell is None else self.parts[cell]
+            parts = {} if cell is None else self.parts[cell]
             self.found.append({"group": group.name, "layers": [self._layer(*pair, parts) for pair in group.layers]})
         return self.known.get(key)
 
@@ -105,13 +104,19 @@ class _Details:
             (node.op, node.label, sorted(node.settings.items()), row.shape, row.parameters,
              [place.get(name, self.shapes[name]) for name in node.inputs]) for node, row in group.layers]))
 
-    def _layer(self, node: Node, row: Row, parts: list[str]) -> dict[str, Any]:
+    def _layer(self, node: Node, row: Row, parts: Mapping[str, str]) -> dict[str, Any]:
         return {"name": node.name, "op": node.op, "label": node.label or node.op, "settings": dict(node.settings),
                 "inputs": list(node.inputs), "takes": [list(self.shapes[name]) for name in node.inputs],
                 "gives": list(row.shape), "parameters": row.parameters, "flops": 2 * row.macs,
                 "part": _part(node.name, parts)}
 
 
-def _part(name: str, parts: list[str]) -> str | None:
+def _parts(cell: Graph) -> dict[str, str]:
+    """What layers may be called after, longest first, and the node that is meant: "normal_block_1" also as "block_1"."""
+    names = {node.name.removeprefix(f"{node.group}_"): node.name for node in cell} | {node.name: node.name for node in cell}
+    return dict(sorted(names.items(), key=lambda item: len(item[0]), reverse=True))
+
+
+def _part(name: str, parts: Mapping[str, str]) -> str | None:
     """The node of the cell that a layer belongs to: the longest name that occurs in the layer's, in whole words."""
-    return next((part for part in parts if f"_{part}_" in f"_{name}_"), None)
+    return next((node for short, node in parts.items() if f"_{short}_" in f"_{name}_"), None)

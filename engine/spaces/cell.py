@@ -132,6 +132,10 @@ class Cell(Conditional):
         pair = Node("pair", "cells", tuple(graph.output for graph in drawn), label="both cells")
         return Graph((*(node for graph in drawn for node in graph), pair), "pair")
 
+    def pictures(self, architecture: Architecture) -> Mapping[str, Graph]:
+        drawn = {name: _drawn(name, blocks) for name, blocks in architecture.genotype.items()}
+        return {f"{name.capitalize()} cell" if len(drawn) > 1 else "": graph for name, graph in drawn.items()}
+
     def canonical(self, architecture: Architecture) -> str:
         found = [canonical_id(_drawn(name, blocks)) for name, blocks in architecture.genotype.items()]
         return found[0] if len(found) == 1 else digest(found)
@@ -147,8 +151,8 @@ class Cell(Conditional):
             if stack:
                 layers.begin(f"reduction {stack}")
                 before, last = last, _built(layers, f"reduction_{stack}", reduction, before, last, width, 2)
-            layers.begin(f"stack {stack + 1}: {self.layers} cell{'s' if self.layers > 1 else ''}")
             for number in range(1, self.layers + 1):
+                layers.begin(f"stack {stack + 1} cell {number}")
                 before, last = last, _built(layers, f"stack_{stack + 1}_cell_{number}", normal, before, last, width, 1)
         layers.begin("head")
         source = layers.put("head_relu", "relu", last.name)
@@ -164,6 +168,7 @@ class Cell(Conditional):
         before = last = State(source, width, 0)
         for number in range(STEM_CELLS if large else 0):
             width = max(2, self.channels // 2 ** (STEM_CELLS - number))
+            layers.begin(f"stem reduction {number + 1}")
             before, last = last, _built(layers, f"stem_cell_{number + 1}", reduction, before, last, width, 2)
         return before, last
 

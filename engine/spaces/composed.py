@@ -145,8 +145,8 @@ class Composed(Proposals):
     def cell(self, architecture: Architecture) -> Graph:
         return self.inner.cell(architecture)
 
-    def cells(self, architecture: Architecture) -> Mapping[str, Graph]:
-        return self.inner.cells(architecture)
+    def pictures(self, architecture: Architecture) -> Mapping[str, Graph]:
+        return self.inner.pictures(architecture)
 
     def network(self, architecture: Architecture, shape: Shape, classes: int) -> Graph:
         return self.inner.network(architecture, shape, classes)

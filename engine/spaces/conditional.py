@@ -26,7 +26,7 @@ class Conditional(Proposals):
     def cell(self, architecture: Architecture) -> Graph:
         raise NotImplementedError
 
-    def cells(self, architecture: Architecture) -> Mapping[str, Graph]:
+    def pictures(self, architecture: Architecture) -> Mapping[str, Graph]:
         """What is drawn, by title ("Normal cell"): a space with several kinds of cell gives each as a picture of its own."""
         return {"": self.cell(architecture)}
 

@@ -53,6 +53,6 @@ class Space(Protocol):
     def size(self) -> int | None: ...
     def parse(self, genotype: Any, path: str = "") -> Architecture: ...         # raises Invalid
     def cell(self, architecture: Architecture) -> Graph: ...                    # for people: drawing
-    def cells(self, architecture: Architecture) -> Mapping[str, Graph]: ...     # by title, where it has several kinds
+    def pictures(self, architecture: Architecture) -> Mapping[str, Graph]: ...  # by title: one, or one a kind of cell
     def network(self, architecture: Architecture, shape: Shape, classes: int) -> Graph: ...   # primitive layers
     def canonical(self, architecture: Architecture) -> str: ...                 # canonical id (architecture/canonical.py)

@@ -11,7 +11,7 @@ from engine.spec import parse_space
 def test_a_cell_in_words() -> None:
     _, space = parse_space({"kind": "nas_bench_201"})
     cell = space.parse({"arch": "|none~0|+|nor_conv_1x1~0|none~1|+|skip_connect~0|none~1|avg_pool_3x3~2|"})
-    assert describe(space.cells(cell)) == ("Sum 1 adds nothing. Sum 2 adds conv 1×1 of input. "
+    assert describe(space.pictures(cell)) == ("Sum 1 adds nothing. Sum 2 adds conv 1×1 of input. "
                                            "Output adds skip of input and average pool 3×3 of sum 2.")
 
 
@@ -20,7 +20,7 @@ def test_a_chain_in_words() -> None:
     chain = space.parse({"layers": 2, "hidden": 64, "dropout": 20,
                          "block_1_type": "conv", "block_1_kernel": 3, "block_1_channels": 16, "block_1_stride": 2,
                          "block_2_type": "max_pool", "block_2_pool_kernel": 3, "block_2_pool_stride": 1})
-    assert describe(space.cells(chain)) == ("In this order: input; conv 3×3, 16 channels, stride 2; max pool 3×3; "
+    assert describe(space.pictures(chain)) == ("In this order: input; conv 3×3, 16 channels, stride 2; max pool 3×3; "
                                             "global average pool; 64 hidden units, dropout 20 %; class scores.")
 
 

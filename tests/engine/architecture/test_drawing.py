@@ -119,7 +119,7 @@ def test_drawing_is_quick(kind: str, preset: str) -> None:
 class Twins:
     """A space with two kinds of cell, on a grid."""
 
-    def cells(self, architecture: Any) -> dict[str, Graph]:
+    def pictures(self, architecture: Any) -> dict[str, Graph]:
         nodes = Node("input", "input", label="input", place=(0, 1)), Node("op", "conv", ("input",), place=(1.5, 0))
         graph = Graph(nodes, "op")
         return {"Normal cell": graph, "Reduction cell": graph}

@@ -20,7 +20,7 @@ CELL = "|skip_connect~0|+|nor_conv_1x1~0|none~1|+|skip_connect~0|none~1|avg_pool
 def of(document: dict[str, Any], genotype: dict[str, Any]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     _, space = parse_space(document)
     point = space.parse(genotype)
-    return strip(space.network(point, SHAPE, 10), SHAPE, space.cells(point))
+    return strip(space.network(point, SHAPE, 10), SHAPE, space.pictures(point))
 
 
 def long(groups: int, widths: tuple[int, ...] = (8,)) -> Graph:
