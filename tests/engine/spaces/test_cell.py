@@ -217,8 +217,8 @@ def test_the_macro_skeleton() -> None:
     found = space(preset="paper")
     graph = found.network(found.parse(NASNET_A), (3, 32, 32), 10)
     groups = list(dict.fromkeys(node.group for node in graph))
-    assert groups == ["input", "stem", "stack 1: 6 cells", "reduction 1", "stack 2: 6 cells", "reduction 2",
-                      "stack 3: 6 cells", "head"]
+    stacks = [[f"stack {k} cell {number}" for number in range(1, 7)] for k in (1, 2, 3)]
+    assert groups == ["input", "stem", *stacks[0], "reduction 1", *stacks[1], "reduction 2", *stacks[2], "head"]
     read = shapes(graph, (3, 32, 32))
     assert [read[f"stack_{k}_cell_6_output"] for k in (1, 2, 3)] == [(160, 32, 32), (320, 16, 16), (640, 8, 8)]
     assert read["stem_conv"][0] == 96 and read["reduction_2_output"] == (3 * 128, 8, 8)
