@@ -26,6 +26,15 @@ class Place:
 
 
 @dataclass(frozen=True)
+class State:
+    """A result in a network: its node, its channels, and how often it was halved."""
+
+    name: str
+    channels: int
+    halvings: int
+
+
+@dataclass(frozen=True)
 class CellOp:
     words: str
     put: Callable[[Place], str]

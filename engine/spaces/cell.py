@@ -15,7 +15,7 @@ from typing import Any
 from engine.architecture import genotype
 from engine.architecture.architecture import Architecture, digest
 from engine.architecture.canonical import canonical_id
-from engine.architecture.cell_ops import CELL_OPS, Place, matched, put_op
+from engine.architecture.cell_ops import CELL_OPS, Place, State, matched, put_op
 from engine.architecture.graph import Graph, Node, Shape
 from engine.architecture.layers import Layers
 from engine.errors import fail
@@ -41,15 +41,6 @@ PRESETS = {
     "imagenet": {**NASNET, "channels": 44, "layers": 4, "stem": "imagenet", "stem_multiplier": 1},
     "cpu": {"ops": ["sep_conv_3x3", "conv_1x1", "identity", "avg_pool_3x3", "max_pool_3x3"], "blocks": 3, "combine": ["add"],
             "cells": "two", "channels": 6, "layers": 1, "reductions": 1, "stem": "cifar", "stem_multiplier": 2}}
-
-
-@dataclass(frozen=True)
-class State:
-    """A result in a network: its node, its channels, and how often it was halved."""
-
-    name: str
-    channels: int
-    halvings: int
 
 
 @space(title="Cell (NASNet, PNAS, AmoebaNet)", paper="Zoph, Vasudevan, Shlens, Le, CVPR 2018 (arXiv:1707.07012)",

@@ -136,6 +136,12 @@ class Composed(Proposals):
     def parse(self, given: Any, path: str = "") -> Architecture:
         return self.inner.parse(given, path)
 
+    def read(self, given: Any, path: str = "") -> Architecture:
+        return self.inner.read(given, path)
+
+    def texts(self, architecture: Architecture) -> Mapping[str, str]:
+        return self.inner.texts(architecture)
+
     def vector(self, architecture: Architecture) -> list[float]:
         return self.inner.vector(architecture)
 

@@ -58,6 +58,9 @@ class NasBench201(Conditional):
             raise fail(f"{path}/arch", reason, ", ".join(self.ops))
         return {p.name: op for p, op in zip(self.parameters(), match.groups(), strict=True)}
 
+    def texts(self, architecture: Architecture) -> Mapping[str, str]:
+        return {"nas_bench_201": architecture.genotype["arch"]}
+
     def cell(self, architecture: Architecture) -> Graph:
         """A node for every sum and for every edge's operation, `none` included."""
         nodes = [Node("node_0", "input", label="input")]

@@ -25,6 +25,14 @@ class Proposals:
     def parse(self, given: Any, path: str = "") -> Architecture:
         raise NotImplementedError
 
+    def read(self, given: Any, path: str = "") -> Architecture:
+        """What can be measured and drawn: `parse`, and in some spaces all that can be written in the form of a genotype."""
+        return self.parse(given, path)
+
+    def texts(self, architecture: Architecture) -> Mapping[str, str]:
+        """The architecture in forms that other tools read, by the name of the form."""
+        return {}
+
     def vector(self, architecture: Architecture) -> list[float]:
         raise NotImplementedError
 

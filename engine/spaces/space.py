@@ -52,6 +52,8 @@ class Space(Protocol):
     def neighbours(self, architecture: Architecture) -> Iterable[Architecture]: ...
     def size(self) -> int | None: ...
     def parse(self, genotype: Any, path: str = "") -> Architecture: ...         # raises Invalid
+    def read(self, genotype: Any, path: str = "") -> Architecture: ...          # as `parse`, also what is only written alike
+    def texts(self, architecture: Architecture) -> Mapping[str, str]: ...       # in forms that other tools read
     def cell(self, architecture: Architecture) -> Graph: ...                    # for people: drawing
     def pictures(self, architecture: Architecture) -> Mapping[str, Graph]: ...  # by title: one, or one a kind of cell
     def network(self, architecture: Architecture, shape: Shape, classes: int) -> Graph: ...   # primitive layers

@@ -23,6 +23,8 @@ ALL = pytest.mark.parametrize(("strategy", "space"), PAIRS)
 # Spaces with few architectures, by kind: what a strategy asks for when there is nothing new.
 SMALL: dict[str, list[dict[str, Any]]] = {
     "nas_bench_201": [{"ops": ["none"]}, {"ops": ["none", "skip_connect"], "channels": 1, "layers": 1}],
+    "darts_cell": [{"nodes": 1, "ops": ["none", "skip_connect"], "channels": 4, "layers": 1},
+                   {"nodes": 1, "ops": ["skip_connect", "sep_conv_3x3"], "channels": 4, "layers": 1}],
     "cell": [{"blocks": 1, "ops": ["identity"], "cells": "one", "channels": 4, "layers": 1, "reductions": 1},
              {"blocks": 1, "ops": ["identity", "conv_1x1"], "cells": "one", "channels": 4, "layers": 1, "reductions": 1}],
     "chain": [{"min_layers": 1, "max_layers": 1, "types": ["conv"], "kernels": [3], "channels": [4], "strides": [1],
