@@ -13,6 +13,7 @@ from engine.errors import Invalid, Problem, fail
 from engine.events import Event
 from engine.leaderboard import leaderboard, row
 from engine.options import describe
+from engine.options import document as written
 from engine.registry import Entry, discover
 from engine.rng import stream
 from engine.run import comparison, finished_event, summary
@@ -24,8 +25,8 @@ from engine.work import Candidate, Outcome, Work, work_from
 __all__ = [
     "Architecture", "Candidate", "Entry", "Event", "Invalid", "Outcome", "Problem", "Search", "Spec", "Work", "comparison",
     "compatible", "datasets", "describe", "draw", "entry", "estimations", "facts", "finished_event", "incompatible",
-    "leaderboard", "measure", "parse", "parse_space", "parse_text", "parts", "readable", "row", "sample", "spaces",
-    "strategies", "summary", "work_from",
+    "leaderboard", "measure", "parse", "parse_space", "parse_text", "parts", "readable", "row", "sample", "space_document",
+    "spaces", "strategies", "summary", "work_from",
 ]
 
 BLOCK = 512                                     # architectures drawn at once
@@ -79,6 +80,12 @@ def facts(document: Any, seed: int = 0, shape: Sequence[int] | None = None, clas
     """What a space is; with the shape of an input also what its architectures cost there (`engine.spaces.facts`)."""
     kind, space = parse_space(document)
     return {"kind": kind, **facts_of(space, seed, None if shape is None else tuple(shape), classes)}
+
+
+def space_document(document: Any) -> dict[str, Any]:
+    """The same space with every option written out."""
+    kind, space = parse_space(document)
+    return {"kind": kind, **written(space)}
 
 
 def sample(document: Any, count: int, seed: int) -> Iterator[dict[str, Any]]:

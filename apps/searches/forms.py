@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from apps.searches.offers import OFFERED, Offer
 from apps.spaces.fields import LONGEST, Field, Given, field_at, field_of, fields_of, meant, sentence, texts_of, values_of
 from engine import api
 
@@ -41,8 +42,8 @@ class Kind:
 class NewSearch:
     """The form. `given` holds the texts by field name; what is left out takes its declared default."""
 
-    def __init__(self, given: Given) -> None:
-        self.given = given
+    def __init__(self, given: Given, offers: Sequence[Offer] = ()) -> None:
+        self.given, self.offers = given, offers
         self.problems: list[tuple[Field | None, str]] = []
         self.checked: dict[str, Any] | None = None
         self.key = self._key()
@@ -54,17 +55,24 @@ class NewSearch:
         self._mark_unfit()
 
     @classmethod
-    def blank(cls, asked: Mapping[str, str]) -> NewSearch:
-        """A new form with every kind's values for a CPU; `asked` (the address) may choose kinds and the name."""
-        form = cls({name: [text[:LONGEST]] for name, text in asked.items() if name in (*FIRST, "name")})
-        return form.filled(*[f"{kind.group}.{kind.entry['name']}.cpu" for kind in form.kinds()])
+    def blank(cls, asked: Mapping[str, str], offers: Sequence[Offer] = ()) -> NewSearch:
+        """A new form with every kind's values for a CPU; `asked` (the address) may choose kinds, the name and offers."""
+        form = cls({name: [text[:LONGEST]] for name, text in asked.items() if name in (*FIRST, "name")}, offers)
+        form = form.filled(*[f"{kind.group}.{kind.entry['name']}.cpu" for kind in form.kinds()])
+        return form.filled(*[f"{kind}.{asked[kind]}" for kind in OFFERED if kind in asked])
+
+    @classmethod
+    def around(cls, edited: Given, offers: Sequence[Offer] = ()) -> NewSearch:
+        """A new form with the space that another page's form holds."""
+        own = {name: texts for name, texts in edited.items() if name in ("space", "name") or name.startswith("space.")}
+        return cls({**cls.blank({}).given, **own}, offers)
 
     def filled(self, *wanted: str) -> NewSearch:
         """The same form with presets put in, each named group.kind.preset."""
         given = dict(self.given)
         for name, texts in self.presets.items():
             given |= texts if name in wanted else {}
-        return NewSearch(given)
+        return NewSearch(given, self.offers)
 
     def kinds(self) -> Iterator[Kind]:
         for group in self.groups.values():
@@ -93,9 +101,15 @@ class NewSearch:
 
     @property
     def presets(self) -> dict[str, dict[str, list[str]]]:
-        """What each preset button puts into which field: the page's script does it without the server."""
-        return {f"{kind.prefix}.{preset}": texts_of(kind.prefix, kind.entry["options"], values)
-                for kind in self.kinds() for preset, values in kind.entry["presets"].items()}
+        """What each button of a preset or an offer puts into which field: the page's script does it without the server."""
+        own = {f"{kind.prefix}.{preset}": texts_of(kind.prefix, kind.entry["options"], values)
+               for kind in self.kinds() for preset, values in kind.entry["presets"].items()}
+        return own | {offer.name: offer.texts for offer in self.offers}
+
+    @property
+    def saved(self) -> dict[str, list[Offer]]:
+        """The person's own things by the part of the document that they fill."""
+        return {group: [offer for offer in self.offers if offer.group == group] for group in FIRST}
 
     def valid(self) -> bool:
         """Whether the engine accepts it; if not, every fault stands next to its field and in `problems`."""

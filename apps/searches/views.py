@@ -12,7 +12,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from apps.searches import charts, listings, selectors, services
+from apps.searches import charts, listings, offers, selectors, services
 from apps.searches.forms import NewSearch, Pasted
 from apps.searches.models import Search
 from apps.searches.states import TransitionError, Wish
@@ -36,10 +36,14 @@ def listing(request: HttpRequest) -> HttpResponse:
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 def new(request: HttpRequest) -> HttpResponse:
-    """The form. A button named `fill` puts a preset in; `document` is a whole document instead of the fields."""
+    """The form. A button named `fill` puts a preset or something saved in (`search`: the space of another page's form);
+    `document` is a whole document instead of the fields."""
     pasted = Pasted(request.POST.get("document", ""))
-    form = NewSearch(dict(request.POST.lists())) if request.method == "POST" else NewSearch.blank(request.GET.dict())
-    if "fill" in request.POST:
+    given, own = dict(request.POST.lists()), offers.of(request.user)
+    form = NewSearch(given, own) if request.method == "POST" else NewSearch.blank(request.GET.dict(), own)
+    if request.POST.get("fill") == "search":
+        form = NewSearch.around(given, own)
+    elif "fill" in request.POST:
         form = form.filled(request.POST["fill"])
     elif "document" in request.POST and pasted.valid():
         return redirect(services.create(request.user, pasted.document, form.key))

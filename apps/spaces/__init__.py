@@ -1,1 +1,1 @@
-"""What may be searched and how: spaces, strategies and their pages."""
+"""What may be searched and how: spaces, the editor of saved ones, strategies and their pages."""

@@ -1,4 +1,4 @@
-"""The spaces app: no models, all of it is declared in the engine."""
+"""The spaces app: kinds are declared in the engine, saved spaces are rows."""
 
 from __future__ import annotations
 

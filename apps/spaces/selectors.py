@@ -15,27 +15,38 @@ from engine import api
 PAGES = settings.ROOT / "docs" / "methods"
 
 
-def facts(document: Any, dataset: str = "", seed: int = 0) -> dict[str, Any]:
+def facts(document: Any, dataset: str = "", seed: int = 0, point: Any = None) -> dict[str, Any]:
     """The engine's facts on a dataset (or the smallest that fits) and the drawing of one sample (none if no sample can be
-    built). Raises api.Invalid."""
+    built), or of `point`, the genotype of an architecture. Raises api.Invalid."""
     kind, _ = api.parse_space(document)
     dataset = dataset or smallest(kind)
     data = api.entry("datasets", dataset).facts
     shape, classes = data["shape"], data["classes"]
     found = {**api.facts(document, seed, shape, classes), "dataset": dataset, "drawing": None, "cost": None}
-    if found["infeasible"]["share"] < 1:
+    if point is not None:
+        found["sample"] = {"genotype": point, "hyper": {}}
+    if point is not None or found["infeasible"]["share"] < 1:
         point = found["sample"]["genotype"]
-        cost = api.measure(document, point, shape, classes)
-        found |= {"drawing": api.draw(document, point, shape, classes),
-                  "cost": {key: cost[key] for key in ("parameters", "flops")}}
+        found |= {"drawing": api.draw(document, point, shape, classes), "cost": cost(document, point, dataset)}
     return found
+
+
+def cost(document: Any, point: Any, dataset: str = "") -> dict[str, int]:
+    """Parameters and FLOPs of one architecture of a space. Raises api.Invalid, also where it is none of the space."""
+    data = api.entry("datasets", dataset or smallest(api.parse_space(document)[0])).facts
+    found = api.measure(document, point, data["shape"], data["classes"])
+    return {key: found[key] for key in ("parameters", "flops")}
+
+
+def readable(kind: str) -> list[dict[str, Any]]:
+    """The datasets whose data networks of this kind of space can read."""
+    wanted = api.entry("spaces", kind).facts["data"]
+    return [found for found in api.datasets() if found["kind"] in wanted]
 
 
 def smallest(space: str) -> str:
     """The dataset with the smallest input among those that a space can read."""
-    readable = api.entry("spaces", space).facts["data"]
-    fitting = [found for found in api.datasets() if found["kind"] in readable]
-    return str(min(fitting, key=lambda found: math.prod(found["shape"]))["name"])
+    return str(min(readable(space), key=lambda found: math.prod(found["shape"]))["name"])
 
 
 def declared(kind: str, name: str) -> dict[str, Any]:

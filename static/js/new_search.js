@@ -64,8 +64,12 @@ form.addEventListener("click", (event) => {
   const button = event.target.closest("button[name=fill]");
   if (!button) return;
   event.preventDefault();
-  for (const [name, texts] of Object.entries(presets[button.value])) put(form.querySelector(`[data-field="${CSS.escape(name)}"]`), texts);
-  refresh(button.value.startsWith("space."));
+  for (const [name, texts] of Object.entries(presets[button.value])) {
+    const box = form.querySelector(`[data-field="${CSS.escape(name)}"]`);
+    if (box) put(box, texts);
+    else form.elements[name].value = texts.at(-1);     // a kind: one of several radio buttons
+  }
+  refresh(/^(space|definition|upload)\./.test(button.value));
 });
 const first = read("first-drawing");
 if (first) panel.draw(first);

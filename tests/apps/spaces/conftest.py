@@ -12,3 +12,16 @@ def browser(db: None) -> Client:
     client = Client()
     client.force_login(get_user_model().objects.create_user("ada", password="a long pass phrase"))
     return client
+
+
+@pytest.fixture
+def person(browser: Client) -> object:
+    """Who `browser` is."""
+    return get_user_model().objects.get(username="ada")
+
+
+@pytest.fixture
+def stranger(db: None) -> Client:
+    client = Client()
+    client.force_login(get_user_model().objects.create_user("eve", password="another long phrase"))
+    return client
