@@ -72,6 +72,8 @@ def _declarations(graph: Graph, shapes: dict[str, Shape]) -> Iterator[str]:
                 yield f"        # {_words(node.group)}"
             group = node.group
             yield f"        self.{node.name} = {layer}"
+        if node.op == "tied_decoder":
+            yield f"        self.{node.name}.weight = self.{node.inputs[1]}.weight"
 
 
 def _layer(node: Node, given: list[Shape]) -> str | None:
