@@ -177,5 +177,7 @@ def _list(value: Any) -> Any:
 
 def _place(path: str) -> str:
     """/node_3_source as /recurrent/2/1."""
-    _, *number, part = path.strip("/").split("_")
-    return f"/recurrent/{int(number[0]) - 1}/{int(part == 'source')}" if number else path
+    if path == "/first":
+        return path
+    _, number, part = path.split("_")
+    return f"/recurrent/{int(number) - 1}/{int(part == 'source')}"

@@ -75,3 +75,22 @@ def test_what_strict_json_forbids_is_refused(text: str | bytes) -> None:
 
 def test_brackets_inside_text_are_not_depth() -> None:
     assert parse_text(json.dumps({"a": "[" * 100 + '"\\' + "]"})) == {"a": "[" * 100 + '"\\' + "]"}
+
+
+@pytest.mark.parametrize(("space", "dataset", "reason"), [
+    ("recurrent_cell", "digits", "is of kind images; this space reads text"),
+    ("chain", "stdlib_text", "is of kind text; this space reads images")])
+def test_a_dataset_that_the_space_cannot_read_is_refused(space: str, dataset: str, reason: str) -> None:
+    with pytest.raises(Invalid) as caught:
+        parse({**MINIMAL, "space": {"kind": space}, "dataset": {"name": dataset}})
+    (problem,) = caught.value.problems
+    assert (problem.path, problem.reason) == ("/dataset/name", reason)
+    assert dataset not in problem.allowed and ("stdlib_text" in problem.allowed) == (space == "recurrent_cell")
+
+
+def test_augmentation_is_of_images() -> None:
+    text = {**MINIMAL, "space": {"kind": "recurrent_cell"}, "dataset": {"name": "stdlib_text"}}
+    assert parse(text).dataset.name == "stdlib_text"
+    with pytest.raises(Invalid) as caught:
+        parse({**text, "estimation": {"name": "scratch", "augment": "crop"}})
+    assert caught.value.problems[0].path == "/estimation/augment"

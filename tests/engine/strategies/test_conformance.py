@@ -13,15 +13,17 @@ from engine import options
 from engine.events import Event
 from engine.registry import discover
 from engine.search import Search
-from engine.spec import Spec, incompatible, parse
+from engine.spec import Spec, incompatible, parse, unreadable
 from engine.work import Candidate, Outcome, Work, work_from
 
 TRIALS = 25
 PAIRS = [(strategy, space) for strategy in discover("strategies") for space in discover("spaces")
          if not incompatible(strategy, space)]
 ALL = pytest.mark.parametrize(("strategy", "space"), PAIRS)
+READ = ("digits", "stdlib_text")                # a dataset of each kind
 # Spaces with few architectures, by kind: what a strategy asks for when there is nothing new.
 SMALL: dict[str, list[dict[str, Any]]] = {
+    "recurrent_cell": [{"nodes": 1, "activations": ["tanh"]}, {"form": "enas", "nodes": 3, "activations": ["tanh", "relu"]}],
     "nas_bench_201": [{"ops": ["none"]}, {"ops": ["none", "skip_connect"], "channels": 1, "layers": 1}],
     "darts_cell": [{"nodes": 1, "ops": ["none", "skip_connect"], "channels": 4, "layers": 1},
                    {"nodes": 1, "ops": ["skip_connect", "sep_conv_3x3"], "channels": 4, "layers": 1}],
@@ -48,7 +50,8 @@ Verdict = Callable[[Work], Outcome]
 
 def spec_of(strategy: str, space: str, *, seed: int = 0, chosen: dict[str, Any] | None = None,
             points: dict[str, Any] | None = None, slots: int = 1, **budget: Any) -> Spec:
-    return parse({"space": {"kind": space, **(points or {"preset": "cpu"})}, "dataset": {"name": "digits"}, "seed": seed,
+    data = next(name for name in READ if not unreadable(space, name))
+    return parse({"space": {"kind": space, **(points or {"preset": "cpu"})}, "dataset": {"name": data}, "seed": seed,
                   "strategy": {"name": strategy, **({"preset": "cpu"} if chosen is None else chosen)},
                   "budget": budget or {"trials": TRIALS}, "execution": {"slots": slots}})
 
