@@ -9,9 +9,11 @@ source export and cost). Primitive layers, with their settings:
     relu · max_pool{kernel,stride} · avg_pool{kernel,stride} (padding not counted) · global_avg_pool · flatten
     linear{units} · dropout{rate} · add · concat · identity · zero{stride} · hard_swish · hard_sigmoid
     banded_conv{kernel,stride} (channel c reads c-1 to c+1) · scale (an image by a factor for each channel)
-    zero_upsample{size} (twice as large, zeros between)
-    shift (one pixel up and to the left) · embedding{entries,width,rate} · locked_dropout{rate} · decoder{units}
-    recurrent{hidden,first,nodes,heard,rate} · tied_decoder{units} (with the weights of its second input)
+    zero_upsample{size} (twice as large, zeros between) · shift (one pixel up and to the left)
+    embedding{entries,width,rate} · locked_dropout{rate} · decoder{units} · recurrent{hidden,first,nodes,heard,rate}
+    tied_decoder{units} (with the weights of its second input) · filter_bank{channels,kernel,beta,remove_mean,hard,fixed}
+    lp_pool{order,kernel,stride} (both without padding) · split_relu{alpha} · local_norm{kernel,threshold} · row_norm
+    standardize{threshold} · resize{size} · affine{size,rotation,shear,scale_x,scale_y,shift_x,shift_y}
 """
 
 from __future__ import annotations

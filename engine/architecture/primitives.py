@@ -206,6 +206,35 @@ def _sequence(node: Node, shape: Shape) -> tuple[int, int]:
     return shape[0], shape[1]
 
 
+def _filter_bank_price(node: Node, given: list[Shape]) -> Priced:
+    channels, kernel = node.settings["channels"], node.settings["kernel"]
+    size = _inside(node, given[0], kernel, 1)
+    weights = channels * given[0][0] * kernel * kernel
+    return (channels, *size), 0 if node.settings["fixed"] else weights, weights * math.prod(size)
+
+
+def _filter_bank(node: Node, given: list[Shape]) -> Call:
+    s = node.settings
+    return Call("FilterBank", (given[0][0], s["channels"], s["kernel"], s["beta"], s["remove_mean"], s["hard"]), s["fixed"])
+
+
+def _lp_pool_price(node: Node, given: list[Shape]) -> Priced:
+    return (given[0][0], *_inside(node, given[0], node.settings["kernel"], node.settings["stride"])), 0, 0
+
+
+def _split_relu_price(node: Node, given: list[Shape]) -> Priced:
+    channels, *size = _image(node, given[0])
+    return (2 * channels, *size), 0, 0
+
+
+def _resized(node: Node, given: list[Shape]) -> Priced:
+    return (_image(node, given[0])[0], *pair(node.settings["size"])), 0, 0
+
+
+def _settings(name: str, *settings: str) -> Callable[[Node, list[Shape]], Call]:
+    return lambda node, given: Call(name, tuple(node.settings[s] for s in settings))
+
+
 def _plain(name: str) -> Callable[[Node, list[Shape]], Call]:
     return lambda node, given: Call(name)
 
@@ -236,6 +265,17 @@ PRIMITIVES: Mapping[str, Primitive] = {
     "tied_decoder": Primitive(_tied_decoder_price, lambda node, given: Call("TiedDecoder", (node.settings["units"],))),
     "shift": Primitive(_shift_price, lambda node, given: Call("ZeroPad2d", ((-1, 1, -1, 1),))),
     "pad": Primitive(_pad_price, _pad),
+    "filter_bank": Primitive(_filter_bank_price, _filter_bank),
+    "lp_pool": Primitive(_lp_pool_price, _settings("LpPool", "order", "kernel", "stride")),
+    "split_relu": Primitive(_split_relu_price, _settings("SplitReLU", "alpha")),
+    "local_norm": Primitive(_same, _settings("LocalNorm", "kernel", "threshold")),
+    "row_norm": Primitive(_same, _plain("RowNorm")),
+    "standardize": Primitive(_same, lambda node, given: Call(
+        "BatchNorm1d", given[0], {"affine": False, "eps": node.settings["threshold"]})),
+    "resize": Primitive(_resized, lambda node, given: Call(
+        "Upsample", (pair(node.settings["size"]),), {"mode": "bilinear", "align_corners": False})),
+    "affine": Primitive(_resized, _settings("Affine", "size", "rotation", "shear", "scale_x", "scale_y", "shift_x",
+                                            "shift_y")),
     "zero": Primitive(_zero_price, lambda node, given: Call("Zero", (node.settings.get("stride", 1),))),
 }
 
@@ -248,6 +288,14 @@ def _window(node: Node, shape: Shape) -> tuple[int, int]:
     if min(high, wide) < 1:
         raise impossible(node, f"leaves nothing of {words(shape)}")
     return high, wide
+
+
+def _inside(node: Node, shape: Shape, kernel: int, stride: int) -> tuple[int, int]:
+    """Height and width after sliding a window that stays inside the image."""
+    _, height, width = _image(node, shape)
+    if min(height, width) < kernel:
+        raise impossible(node, f"a window of {kernel} leaves nothing of {words(shape)}")
+    return (height - kernel) // stride + 1, (width - kernel) // stride + 1
 
 
 def _slide(size: int, kernel: int, stride: int, dilation: int) -> int:

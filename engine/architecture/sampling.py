@@ -26,17 +26,19 @@ class Columns:
         self.values: dict[str, NDArray[Any]] = {}
         self.active: dict[str, Mask | None] = {}            # None: in all of them
         for parameter in parameters:
-            self.values[parameter.name] = self._drawn(parameter)
             self.active[parameter.name] = self._activity(parameter)
+            self.values[parameter.name] = self._drawn(parameter, self.active[parameter.name])
 
-    def _drawn(self, parameter: Parameter) -> NDArray[Any]:
+    def _drawn(self, parameter: Parameter, active: Mask | None) -> NDArray[Any]:
+        """Numbers are found where they are active only: their quantiles take time."""
         shares = self.generator.random(self.count)
         if parameter.kind == "categorical":
             table = np.empty(len(parameter.choices), dtype=object)
             table[:] = parameter.choices
             return table[(shares * len(table)).astype(np.intp)]
-        column = np.empty(self.count, dtype=object)
-        column[:] = [priors.quantile(parameter, share) for share in shares.tolist()]
+        places = np.arange(self.count) if active is None else np.flatnonzero(active)
+        column = np.full(self.count, parameter.low, dtype=object)
+        column[places] = [priors.quantile(parameter, share) for share in shares[places].tolist()]
         return column
 
     def _activity(self, parameter: Parameter) -> Mask | None:

@@ -62,6 +62,102 @@ class ZeroUpsample(nn.Module):
         return x[:, :, : self.height, : self.width]
 
 
+class FilterBank(nn.Module):
+    """Filters against every patch, divided by the patch's norm; a convolution without padding.
+
+    With a `seed` the filters are fixed random numbers; with `gamma` as if drawn for whitened images, whose neighbouring
+    pixels are alike in a known measure; with `unit` each has length one.
+    """
+
+    def __init__(self, arriving: int, channels: int, kernel: int, beta: float, remove_mean: bool, hard: bool, *,
+                 seed: int | None = None, gamma: float | None = None, unit: bool = False) -> None:
+        super().__init__()
+        self.kernel, self.beta, self.remove_mean, self.hard = kernel, beta, remove_mean, hard
+        self.patch = arriving * kernel * kernel
+        generator = None if seed is None else torch.Generator().manual_seed(seed)
+        weight = torch.randn(channels, arriving, kernel, kernel, generator=generator) / self.patch ** 0.5
+        if gamma is not None:
+            place = torch.cartesian_prod(torch.arange(kernel), torch.arange(kernel)).double()
+            alike = 0.9 ** torch.cdist(place, place, p=1.0)
+            values, vectors = torch.linalg.eigh(alike)
+            whiten = vectors @ torch.diag((values + gamma) ** -0.5) @ vectors.T
+            weight = (weight.double().flatten(2) @ whiten).reshape(weight.shape).float()
+        if unit:
+            weight = nn.functional.normalize(weight.flatten(1)).reshape(weight.shape)
+        self.weight = nn.Parameter(weight) if seed is None else nn.Buffer(weight)
+
+    def forward(self, x: Tensor) -> Tensor:
+        weight: Tensor = self.weight
+        energy = self.patch * nn.functional.avg_pool2d((x * x).mean(1, keepdim=True), self.kernel, 1)
+        if self.remove_mean:
+            weight = weight - weight.mean((1, 2, 3), keepdim=True)
+            energy = energy - self.patch * nn.functional.avg_pool2d(x.mean(1, keepdim=True), self.kernel, 1) ** 2
+        energy = energy.clamp(min=self.beta**2) if self.hard else energy.clamp(min=0.0) + self.beta**2
+        return nn.functional.conv2d(x, weight) / energy.sqrt()
+
+
+class LpPool(nn.Module):
+    """(Mean of |x| to the power `order`) to the power 1 / order, over windows that stay inside the image."""
+
+    def __init__(self, order: float, kernel: int, stride: int) -> None:
+        super().__init__()
+        self.order, self.kernel, self.stride = order, kernel, stride
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = x.abs()
+        largest = x.detach().amax((1, 2, 3), keepdim=True).clamp(min=1e-20)
+        powers = (x / largest).clamp(min=1e-4) ** self.order
+        mean = nn.functional.avg_pool2d(powers, self.kernel, self.stride)
+        return largest * (mean + 1e-12) ** (1 / self.order)
+
+
+class SplitReLU(nn.Module):
+    """What lies above alpha, and what lies below -alpha, as channels of their own."""
+
+    def __init__(self, alpha: float) -> None:
+        super().__init__()
+        self.alpha = alpha
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.cat([(x - self.alpha).relu(), (-x - self.alpha).relu()], dim=1)
+
+
+class LocalNorm(nn.Module):
+    """Every place divided by the size of what is around it in all channels, where that is above a threshold."""
+
+    def __init__(self, kernel: int, threshold: float) -> None:
+        super().__init__()
+        self.kernel, self.threshold = kernel, threshold
+
+    def forward(self, x: Tensor) -> Tensor:
+        size, energy = x.shape[2:], (x * x).sum(1, keepdim=True)
+        around = nn.functional.avg_pool2d(energy, self.kernel, 1, self.kernel // 2, count_include_pad=False)
+        return x / around[:, :, : size[0], : size[1]].clamp(min=self.threshold**2).sqrt()
+
+
+class RowNorm(nn.Module):
+    """The features of an image as a vector of length one."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return nn.functional.normalize(x)
+
+
+class Affine(nn.Module):
+    """The image turned (radians), sheared, scaled and shifted (halves of its side), as a square of this size."""
+
+    def __init__(self, size: int, rotation: float, shear: float, scale_x: float, scale_y: float, shift_x: float,
+                 shift_y: float) -> None:
+        super().__init__()
+        angle = torch.tensor(rotation)
+        turn = torch.stack([torch.stack([angle.cos(), -angle.sin()]), torch.stack([angle.sin(), angle.cos()])])
+        linear = turn @ torch.tensor([[scale_x, shear], [0.0, scale_y]])
+        matrix = torch.cat([linear, torch.tensor([[shift_x], [shift_y]])], dim=1)[None]
+        self.grid = nn.Buffer(nn.functional.affine_grid(matrix, [1, 1, size, size], align_corners=False))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return nn.functional.grid_sample(x, self.grid.expand(x.shape[0], -1, -1, -1), align_corners=False)
+
+
 class Zero(nn.Module):
     """Nothing, in the shape that a layer of this stride would give."""
 
@@ -159,7 +255,8 @@ class TiedDecoder(nn.Module):
 
 
 OWN: dict[str, type[nn.Module]] = {kind.__name__: kind for kind in (
-    Add, BandedConv, Concat, Embedding, GlobalAvgPool, LockedDropout, Recurrent, Scale, TiedDecoder, Zero, ZeroUpsample)}
+    Add, Affine, BandedConv, Concat, Embedding, FilterBank, GlobalAvgPool, LocalNorm, LockedDropout, LpPool, Recurrent,
+    RowNorm, Scale, SplitReLU, TiedDecoder, Zero, ZeroUpsample)}
 
 
 def make(call: Call) -> nn.Module:

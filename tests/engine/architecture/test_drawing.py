@@ -33,14 +33,25 @@ def drawn(kind: str, preset: str) -> Drawn:
     for seed in range(50):
         architecture = space.sample(Random(seed)).architecture
         try:
-            return space, architecture, draw(space, architecture, shape, classes)
+            space.network(architecture, shape, classes)
         except Invalid:
             continue
+        return space, architecture, draw(space, architecture, shape, classes)
     raise AssertionError("no sample can be built")
 
 
 def data(kind: str) -> str:
     return str(discover("spaces")[kind].facts.get("data", ["images"])[0])
+
+
+def test_what_cannot_be_built_is_drawn_without_a_strip_and_says_why() -> None:
+    _, space = parse_space({"kind": "vision", "depth": 0, "sizes": [6], "heads": ["grid"], "largest_filter": 6})
+    genotype = space.sample(Random(0)).architecture.genotype
+    fits, fails = (space.parse({**genotype, "depth_0_grid_side": side}) for side in (3, 6))
+    assert draw(space, fits, (1, 8, 8), 10)["macro"]
+    found = draw(space, fails, (1, 8, 8), 10)
+    assert found["macro"] == found["details"] == [] and found["cell"]["nodes"]
+    assert "It cannot be built: a grid of" in found["words"]
 
 
 @EVERY

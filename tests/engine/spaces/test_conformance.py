@@ -226,7 +226,7 @@ def test_a_genotype_with_one_wrong_value_is_refused_at_its_place(kind: str) -> N
     space = space_of(kind)
     document = json.loads(json.dumps(dict(drawn(kind)[0].genotype)))
     for key in document:
-        for value in (None, math.nan, {"x": 1}, "no such thing", -1, 10**9):
+        for value in (None, math.nan, {"x": 1}, "no such thing", -10**9, 10**9):
             with pytest.raises(Invalid) as caught:
                 space.parse({**document, key: value}, "/genotype")
             assert caught.value.problems[0].path.startswith("/genotype")

@@ -45,6 +45,7 @@ SMALL: dict[str, list[dict[str, Any]]] = {
     "hierarchical": [{"motifs": 1, "motif_nodes": 2, "cell_nodes": 2, "ops": ["identity"], "channels": 2},
                      {"motifs": 1, "motif_nodes": 2, "cell_nodes": 3, "ops": ["conv_1x1", "identity"], "channels": 2}],
 }
+FINITE = pytest.mark.parametrize(("strategy", "space"), [pair for pair in PAIRS if pair[1] in SMALL])
 Verdict = Callable[[Work], Outcome]
 
 
@@ -126,7 +127,12 @@ def test_it_ends_within_budget(strategy: str, space: str, budget: dict[str, Any]
     assert len(own(search)) == 7
 
 
-@ALL
+def test_only_spaces_without_an_end_have_no_small_one() -> None:
+    for kind in {space for _, space in PAIRS} - set(SMALL):
+        assert spec_of("random_search", kind).space.size() is None
+
+
+@FINITE
 @pytest.mark.parametrize("few", [0, 1])
 @pytest.mark.parametrize("verdict", [scored, mixed, failed])
 def test_an_exhausted_space_is_no_hang(strategy: str, space: str, few: int, verdict: Verdict) -> None:
