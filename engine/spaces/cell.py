@@ -117,18 +117,18 @@ class Cell(Conditional):
 
     def cell(self, architecture: Architecture) -> Graph:
         """The cell; if there are two, one beside the other, with a node that stands for the pair."""
-        drawn = [_drawn(name, blocks) for name, blocks in architecture.genotype.items()]
+        drawn = [draw_cell(name, blocks) for name, blocks in architecture.genotype.items()]
         if len(drawn) == 1:
             return drawn[0]
         pair = Node("pair", "cells", tuple(graph.output for graph in drawn), label="both cells")
         return Graph((*(node for graph in drawn for node in graph), pair), "pair")
 
     def pictures(self, architecture: Architecture) -> Mapping[str, Graph]:
-        drawn = {name: _drawn(name, blocks) for name, blocks in architecture.genotype.items()}
+        drawn = {name: draw_cell(name, blocks) for name, blocks in architecture.genotype.items()}
         return {f"{name.capitalize()} cell" if len(drawn) > 1 else "": graph for name, graph in drawn.items()}
 
     def canonical(self, architecture: Architecture) -> str:
-        found = [canonical_id(_drawn(name, blocks)) for name, blocks in architecture.genotype.items()]
+        found = [canonical_id(draw_cell(name, blocks)) for name, blocks in architecture.genotype.items()]
         return found[0] if len(found) == 1 else digest(found)
 
     def network(self, architecture: Architecture, shape: Shape, classes: int) -> Graph:
@@ -141,10 +141,10 @@ class Cell(Conditional):
             width = self.channels * 2 ** stack
             if stack:
                 layers.begin(f"reduction {stack}")
-                before, last = last, _built(layers, f"reduction_{stack}", reduction, before, last, width, 2)
+                before, last = last, build_cell(layers, f"reduction_{stack}", reduction, before, last, width, 2)
             for number in range(1, self.layers + 1):
                 layers.begin(f"stack {stack + 1} cell {number}")
-                before, last = last, _built(layers, f"stack_{stack + 1}_cell_{number}", normal, before, last, width, 1)
+                before, last = last, build_cell(layers, f"stack_{stack + 1}_cell_{number}", normal, before, last, width, 1)
         layers.begin("head")
         source = layers.put("head_relu", "relu", last.name)
         layers.linear("classifier", layers.put("head_pool", "global_avg_pool", source), classes)
@@ -160,7 +160,7 @@ class Cell(Conditional):
         for number in range(STEM_CELLS if large else 0):
             width = max(2, self.channels // 2 ** (STEM_CELLS - number))
             layers.begin(f"stem reduction {number + 1}")
-            before, last = last, _built(layers, f"stem_cell_{number + 1}", reduction, before, last, width, 2)
+            before, last = last, build_cell(layers, f"stem_cell_{number + 1}", reduction, before, last, width, 2)
         return before, last
 
 
@@ -170,7 +170,7 @@ def loose_ends(blocks: Any) -> list[int]:
     return [result for result in range(len(blocks) + 2) if result not in taken]
 
 
-def _drawn(name: str, blocks: Any) -> Graph:
+def draw_cell(name: str, blocks: Any) -> Graph:
     """A cell as a graph: a node for every operation and for every block."""
     results = [f"{name}_input_0", f"{name}_input_1"]
     nodes = [Node(results[0], "input", settings={"cell": -2}, label="cell before the last", group=name),
@@ -185,7 +185,7 @@ def _drawn(name: str, blocks: Any) -> Graph:
     return Graph((*nodes, Node(f"{name}_output", "concat", loose, label=f"{name} output", group=name)), f"{name}_output")
 
 
-def _built(layers: Layers, name: str, blocks: Any, before: State, last: State, channels: int, stride: int) -> State:
+def build_cell(layers: Layers, name: str, blocks: Any, before: State, last: State, channels: int, stride: int) -> State:
     """A cell in primitive layers. Only operations that read a cell input have the stride."""
     halvings = last.halvings + (stride > 1)
     states = [_entered(layers, f"{name}_input_0", before, last, channels),

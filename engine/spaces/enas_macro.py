@@ -18,14 +18,14 @@ from engine.spaces.space import Parameter
 
 OPS = ("conv_3x3", "sep_conv_3x3", "conv_5x5", "sep_conv_5x5", "avg_pool_3x3", "max_pool_3x3")      # by number
 WORDS = ("conv 3×3", "separable conv 3×3", "conv 5×5", "separable conv 5×5", "average pool 3×3", "max pool 3×3")
-SEARCH = {"layers": 12, "channels": 36, "skips": "add", "widen": False}
+SEARCH = {"layers": 12, "channels": 36, "skips": "add", "widen": False}            # as the released scripts search
+FINAL = {"layers": 24, "channels": 96, "skips": "concat", "widen": True, "ops": list(OPS[:4])}
 
 
 @space(title="ENAS macro", paper="Pham, Guan, Zoph, Le, Dean, ICML 2018 (arXiv:1802.03268)",
        summary="A chain of layers: for each its operation, and which of the earlier layers it takes as well.",
        offers={"parameters", "mutate", "graph", "supernet"},
-       presets={"paper": SEARCH, "final": {**SEARCH, "channels": 96, "skips": "concat", "widen": True},
-                "cpu": {"layers": 4, "channels": 8, "skips": "add", "widen": False}})
+       presets={"paper": SEARCH, "final": FINAL, "cpu": {"layers": 4, "channels": 8, "skips": "add", "widen": False}})
 @dataclass(frozen=True)
 class EnasMacro(Nested):
     layers: int = integer(12, low=1, high=40, paper=12, help="Layers. Two reductions split them in thirds.")

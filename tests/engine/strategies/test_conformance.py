@@ -42,6 +42,8 @@ SMALL: dict[str, list[dict[str, Any]]] = {
                  {"architecture": {"kind": "nas_bench_201", "ops": ["none", "skip_connect"], "channels": 1, "layers": 1},
                   "hyper": [{"name": "nesterov", "kind": "categorical", "choices": [True, False]}]}],
     "enas_macro": [{"layers": 1, "channels": 2, "ops": ["conv_3x3"]}, {"layers": 3, "channels": 2, "ops": ["conv_3x3"]}],
+    "enas_micro": [{"nodes": 1, "ops": ["identity"], "channels": 2, "layers": 1},
+                   {"nodes": 1, "ops": ["max_pool_3x3"], "channels": 2, "layers": 1, "projection": False}],
     "hierarchical": [{"motifs": 1, "motif_nodes": 2, "cell_nodes": 2, "ops": ["identity"], "channels": 2},
                      {"motifs": 1, "motif_nodes": 2, "cell_nodes": 3, "ops": ["conv_1x1", "identity"], "channels": 2}],
 }
