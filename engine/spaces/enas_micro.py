@@ -1,4 +1,4 @@
-"""ENAS, cells: nodes of two inputs and two operations, a normal and a reduction cell (Pham et al., ICML 2018, section 2.4)."""
+"""ENAS, cells: nodes of two inputs and two operations, in two kinds of cell (Pham et al., ICML 2018, section 2.4)."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from engine.spaces.space import Parameter
 OPS = {"sep_conv_3x3": "sep_conv_3x3", "sep_conv_5x5": "sep_conv_5x5", "avg_pool_3x3": "avg_pool_3x3",
        "max_pool_3x3": "max_pool_3x3", "identity": "skip_connect"}
 CELLS = ("normal", "reduction")
-STACKS, STEM_MULTIPLIER, INPUTS = 3, 3, 2
+STEM_MULTIPLIER, INPUTS = 3, 2
 
 
 @space(title="ENAS micro", paper="Pham, Guan, Zoph, Le, Dean, ICML 2018 (arXiv:1802.03268)",
@@ -30,11 +30,12 @@ STACKS, STEM_MULTIPLIER, INPUTS = 3, 3, 2
        offers={"parameters", "mutate", "graph", "cells", "supernet"},
        presets={"paper": {"channels": 20, "layers": 2, "nodes": 5, "projection": True},
                 "final": {"channels": 36, "layers": 5, "nodes": 5, "projection": False},
-                "cpu": {"channels": 6, "layers": 1, "nodes": 3, "projection": True}})
+                "cpu": {"channels": 6, "layers": 1, "reductions": 1, "nodes": 3, "projection": True}})
 @dataclass(frozen=True)
 class EnasMicro(Nested):
     channels: int = integer(20, low=2, high=512, paper=20, help="Channels of the first stack; a reduction doubles them.")
-    layers: int = integer(2, low=1, high=20, paper=2, help="Normal cells in each of three stacks.")
+    layers: int = integer(2, low=1, high=20, paper=2, help="Normal cells in each stack.")
+    reductions: int = integer(2, low=1, high=4, paper=2, help="Reduction cells, with a stack of normal cells on either side.")
     nodes: int = integer(5, low=1, high=10, paper=5, help="Nodes of a cell, beside its two inputs.")
     ops: tuple[str, ...] = subset(OPS, choices=OPS, paper=tuple(OPS), help="Operations that a node may use.")
     projection: bool = flag(True, paper=True, help="A 1×1 convolution brings the joined ends of a cell back to its channels "
@@ -51,8 +52,8 @@ class EnasMicro(Nested):
         return {cell: [f"{cell}_node_{k}_{slot}" for k in range(1, self.nodes + 1) for slot in slots] for cell in CELLS}
 
     def size(self) -> int:
-        cell: int = math.prod((len(self.ops) * (INPUTS + node)) ** 2 for node in range(self.nodes))
-        return cell ** len(CELLS)
+        cell = math.prod((len(self.ops) * (INPUTS + node)) ** 2 for node in range(self.nodes))
+        return int(cell ** len(CELLS))
 
     def cell(self, architecture: Architecture) -> Graph:
         """Both cells, one beside the other."""
@@ -64,13 +65,13 @@ class EnasMicro(Nested):
         return digest([canonical_id(draw_cell(cell, blocks(architecture.genotype[cell]))) for cell in CELLS])
 
     def network(self, architecture: Architecture, shape: Shape, classes: int) -> Graph:
-        """The stem, three stacks of normal cells with a reduction cell between, then the classifier."""
+        """The stem, stacks of normal cells with a reduction cell between, then the classifier."""
         normal, reduction = (blocks(architecture.genotype[cell]) for cell in CELLS)
         layers, width = Layers(), self.channels
         layers.begin("stem")
         source = layers.norm("stem_norm", layers.conv("stem_conv", "input", STEM_MULTIPLIER * width, 3))
         before = last = State(source, STEM_MULTIPLIER * width, 0)
-        for stack in range(1, STACKS + 1):
+        for stack in range(1, self.reductions + 2):
             if stack > 1:
                 width *= 2
                 layers.begin(f"reduction {stack - 1}")

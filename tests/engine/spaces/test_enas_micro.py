@@ -108,7 +108,7 @@ def test_every_sample_fits_every_image_with_no_dead_layer(projection: bool, shap
 
 
 def test_ends_of_a_reduction_cell_that_nobody_reads_are_halved() -> None:
-    chain = [1, 4, 1, 4, 2, 0, 2, 0, 3, 0, 3, 0]                              # input 0 and the last node are left over
+    chain = [1, 4, 1, 4, 2, 0, 2, 0, 3, 0, 3, 0]                             # input 0 and the last node stay
     architecture = SMALL.parse({"normal": chain, "reduction": chain})
     rows = {row.name: row for row in measure(SMALL.network(architecture, (1, 9, 7), 3), (1, 9, 7)).rows}
     assert rows["reduction_1_end_0"].shape == (8, 5, 4) and rows["reduction_1_output"].shape == (16, 5, 4)
