@@ -35,7 +35,7 @@ STEM_MULTIPLIER, INPUTS = 3, 2
 class EnasMicro(Nested):
     channels: int = integer(20, low=2, high=512, paper=20, help="Channels of the first stack; a reduction doubles them.")
     layers: int = integer(2, low=1, high=20, paper=2, help="Normal cells in each stack.")
-    reductions: int = integer(2, low=1, high=4, paper=2, help="Reduction cells, with a stack of normal cells on either side.")
+    reductions: int = integer(2, low=1, high=4, paper=2, help="Reduction cells, with a stack of normal cells between.")
     nodes: int = integer(5, low=1, high=10, paper=5, help="Nodes of a cell, beside its two inputs.")
     ops: tuple[str, ...] = subset(OPS, choices=OPS, paper=tuple(OPS), help="Operations that a node may use.")
     projection: bool = flag(True, paper=True, help="A 1×1 convolution brings the joined ends of a cell back to its channels "
@@ -57,12 +57,15 @@ class EnasMicro(Nested):
 
     def cell(self, architecture: Architecture) -> Graph:
         """Both cells, one beside the other."""
-        drawn = [draw_cell(cell, blocks(architecture.genotype[cell])) for cell in CELLS]
+        drawn = self.pictures(architecture).values()
         pair = Node("pair", "cells", tuple(graph.output for graph in drawn), label="both cells")
         return Graph((*(node for graph in drawn for node in graph), pair), "pair")
 
+    def pictures(self, architecture: Architecture) -> Mapping[str, Graph]:
+        return {f"{cell.capitalize()} cell": draw_cell(cell, blocks(architecture.genotype[cell])) for cell in CELLS}
+
     def canonical(self, architecture: Architecture) -> str:
-        return digest([canonical_id(draw_cell(cell, blocks(architecture.genotype[cell]))) for cell in CELLS])
+        return digest([canonical_id(graph) for graph in self.pictures(architecture).values()])
 
     def network(self, architecture: Architecture, shape: Shape, classes: int) -> Graph:
         """The stem, stacks of normal cells with a reduction cell between, then the classifier."""
@@ -76,8 +79,8 @@ class EnasMicro(Nested):
                 width *= 2
                 layers.begin(f"reduction {stack - 1}")
                 before, last = last, self._built(layers, f"reduction_{stack - 1}", reduction, before, last, width, 2)
-            layers.begin(f"stack {stack}: {self.layers} cell{'s' if self.layers > 1 else ''}")
             for number in range(1, self.layers + 1):
+                layers.begin(f"stack {stack} cell {number}")
                 before, last = last, self._built(layers, f"stack_{stack}_cell_{number}", normal, before, last, width, 1)
         layers.begin("head")
         source = layers.put("head_relu", "relu", last.name)

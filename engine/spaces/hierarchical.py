@@ -28,7 +28,7 @@ WORDS = {"conv_1x1": "conv 1×1", "depthwise_conv_3x3": "depthwise conv 3×3", "
 OPS = tuple(WORDS)
 STAGES = 3
 Arriving = list[tuple[int, str]]                # source nodes and what the edges from them carry
-Put = Callable[[str, str, str], str | None]     # name, what the edge carries, source -> result; None is nothing
+Put = Callable[[str, str, str], str]            # name, what the edge carries, source -> result
 Join = Callable[[str, list[str]], str]
 
 
@@ -68,17 +68,17 @@ class Hierarchical(Nested):
         return self.architecture({**config, **genotype.mutate(level, {p.name: config[p.name] for p in level}, rng)})
 
     def cell(self, architecture: Architecture) -> Graph:
-        """The cell with a node for every motif, and beside it, once each, the motifs that it uses."""
-        found = architecture.genotype
-        drawn = {number: _drawn(f"motif_{number}", row, self.motif_nodes) for number, row in enumerate(found["motifs"], 1)}
-        top = [op if op != NONE and drawn[int(op.split("_")[1])] else NONE for op in found["cell"]]
-        cell = _drawn("cell", top, self.cell_nodes)
-        used = sorted({int(op.split("_")[1]) for _, arriving in live(top, self.cell_nodes) for _, op in arriving})
-        parts = [cell or _nothing("cell"), *(drawn[number] for number in used)]
-        if len(parts) == 1:
-            return Graph(tuple(parts[0]), parts[0][-1].name)
-        levels = Node("levels", "levels", tuple(nodes[-1].name for nodes in parts), label="cell and motifs")
-        return Graph((*(node for nodes in parts for node in nodes), levels), "levels")
+        """The cell and, beside it, the motifs that it uses."""
+        parts = self.pictures(architecture).values()
+        levels = Node("levels", "levels", tuple(part.output for part in parts), label="cell and motifs")
+        return Graph((*(node for part in parts for node in part), levels), "levels")
+
+    def pictures(self, architecture: Architecture) -> Mapping[str, Graph]:
+        """The cell with a node for every motif, then once each the motifs that it uses."""
+        top, rows = self._cell_row(architecture), architecture.genotype["motifs"]
+        used = sorted({_number(motif) for _, arriving in live(top, self.cell_nodes) for _, motif in arriving})
+        motifs = {f"Motif {number}": _drawn(f"motif_{number}", rows[number - 1], self.motif_nodes) for number in used}
+        return {"Cell": _drawn("cell", top, self.cell_nodes), **motifs}
 
     def canonical(self, architecture: Architecture) -> str:
         """By the operations alone: how they were grouped into motifs, and which number a motif has, does not count."""
@@ -96,15 +96,19 @@ class Hierarchical(Nested):
         return canonical_id(Graph((*nodes, Node("output", "output", (end,)) if end else Node("output", NONE)), "output"))
 
     def unfolded(self, architecture: Architecture, name: str, source: str, put: Put, join: Join) -> str | None:
-        """Writes the operations of a cell, motif by motif; what carries nothing to the output is left out."""
+        """Writes the operations of a cell, motif by motif, as far as they are live; None if no way leads through."""
         rows = architecture.genotype["motifs"]
 
-        def put_motif(name: str, motif: str, source: str) -> str | None:
-            return _unfolded(name, rows[int(motif.split("_")[1]) - 1], self.motif_nodes, source, put, join)
+        def put_motif(name: str, motif: str, source: str) -> str:
+            return _unfolded(name, rows[_number(motif) - 1], self.motif_nodes, source, put, join)
 
-        dead = {f"motif_{m}" for m, row in enumerate(rows, 1) if not live(row, self.motif_nodes)}
-        top = [NONE if motif in dead else motif for motif in architecture.genotype["cell"]]
-        return _unfolded(name, top, self.cell_nodes, source, put_motif, join)
+        top = self._cell_row(architecture)
+        return _unfolded(name, top, self.cell_nodes, source, put_motif, join) if live(top, self.cell_nodes) else None
+
+    def _cell_row(self, architecture: Architecture) -> list[str]:
+        """What the edges of the cell carry; a motif without a way through it is none."""
+        rows, found = architecture.genotype["motifs"], architecture.genotype["cell"]
+        return [motif if motif != NONE and live(rows[_number(motif) - 1], self.motif_nodes) else NONE for motif in found]
 
     def network(self, architecture: Architecture, shape: Shape, classes: int) -> Graph:
         """Stem, three stages of cells with a separable convolution of stride 2 between, then the classifier."""
@@ -116,8 +120,8 @@ class Hierarchical(Nested):
                 layers.begin(f"reduction {stage - 1}")
                 source = _separable(layers, f"reduction_{stage - 1}", source, width, 2 * width, 2)
                 width *= 2
-            layers.begin(f"stage {stage}: {self.layers} cell{'s' if self.layers > 1 else ''}")
             for number in range(1, self.layers + 1):
+                layers.begin(f"stage {stage} cell {number}")
                 source = self._written(layers, f"stage_{stage}_cell_{number}", architecture, source, width)
         layers.begin("head")
         layers.linear("classifier", layers.put("head_pool", "global_avg_pool", source), classes)
@@ -152,32 +156,32 @@ def live(row: Sequence[str], nodes: int) -> list[tuple[int, Arriving]]:
     return [(j, [(i, carried[i, j]) for i in range(j) if (i, j) in carried and i in fed]) for j in found]
 
 
-def _unfolded(name: str, row: Sequence[str], nodes: int, source: str, put: Put, join: Join) -> str | None:
-    results: dict[int, str | None] = {0: source}
+def _number(motif: str) -> int:
+    return int(motif.removeprefix("motif_"))
+
+
+def _unfolded(name: str, row: Sequence[str], nodes: int, source: str, put: Put, join: Join) -> str:
+    """Writes what the live edges carry, of which there are some, and joins it at the nodes."""
+    results = {0: source}
     for j, arriving in live(row, nodes):
-        found = [put(f"{name}_edge_{i}_{j}", op, results[i] or "") for i, op in arriving]
-        sources = [each for each in found if each]
-        results[j] = join(f"{name}_node_{j}", sources) if len(sources) > 1 else sources[0]
-    return results.get(nodes - 1)
+        found = [put(f"{name}_edge_{i}_{j}", op, results[i]) for i, op in arriving]
+        results[j] = join(f"{name}_node_{j}", found) if len(found) > 1 else found[0]
+    return results[nodes - 1]
 
 
-def _drawn(name: str, row: Sequence[str], nodes: int) -> list[Node]:
-    """A motif, or the cell, as nodes for its edges and joins; nothing if no way leads through it."""
+def _drawn(name: str, row: Sequence[str], nodes: int) -> Graph:
+    """A motif, or the cell, as nodes for its live edges and what they lead to."""
     words = name.replace("_", " ")
     found = [Node(f"{name}_node_0", "input", label=f"input of {words}", group=words)]
     for j, arriving in live(row, nodes):
-        names = []
-        for i, op in arriving:
-            names.append(f"{name}_edge_{i}_{j}")
-            found.append(Node(names[-1], op, (f"{name}_node_{i}",), label=WORDS.get(op, op.replace("_", " ")), group=words))
+        names = [f"{name}_edge_{i}_{j}" for i, _ in arriving]
+        for edge, (i, op) in zip(names, arriving, strict=True):
+            found.append(Node(edge, op, (f"{name}_node_{i}",), label=WORDS.get(op, op.replace("_", " ")), group=words))
         label = f"output of {words}" if j == nodes - 1 else f"node {j} of {words}"
         found.append(Node(f"{name}_node_{j}", "concat", tuple(names), label=label, group=words))
-    return found if len(found) > 1 else []
-
-
-def _nothing(name: str) -> list[Node]:
-    first = Node(f"{name}_node_0", "input", label=f"input of {name}", group=name)
-    return [first, Node(f"{name}_zero", NONE, (first.name,), label="none", group=name)]
+    if len(found) == 1:
+        found.append(Node(f"{name}_none", NONE, (f"{name}_node_0",), label="none", group=words))
+    return Graph(tuple(found), found[-1].name)
 
 
 def _active(layers: Layers, name: str, source: str) -> str:

@@ -115,8 +115,8 @@ def test_ends_of_a_reduction_cell_that_nobody_reads_are_halved() -> None:
     assert rows["reduction_1_block_1_op_1"].shape == (8, 5, 4) and rows["reduction_1_block_1_op_1_even"].parameters == 8 * 4
 
 
-@pytest.mark.parametrize(("cell", "at", "value"), [("normal", 0, 2), ("normal", 8, 4), ("reduction", 1, 5), ("normal", 3, -1),
-                                                   ("reduction", 19, "identity"), ("normal", 2, True)], ids=str)
+@pytest.mark.parametrize(("cell", "at", "value"), [("normal", 0, 2), ("normal", 8, 4), ("reduction", 1, 5),
+                                                   ("normal", 3, -1), ("reduction", 19, "identity"), ("normal", 2, True)], ids=str)
 def test_bad_numbers_are_pointed_at(cell: str, at: int, value: Any) -> None:
     document = {name: list(numbers) for name, numbers in RELEASED.items()}
     document[cell][at] = value

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from engine.architecture import genotype
 from engine.architecture.architecture import Architecture
 from engine.architecture.cost import measure
-from engine.architecture.drawing import describe
+from engine.architecture.description import describe
 from engine.errors import Invalid
 from engine.nets.build import build
 from engine.spaces.hierarchical import OPS, Hierarchical, edges, live
@@ -115,7 +115,7 @@ def test_a_cell_without_a_way_sends_zeros_on(genotype_: dict[str, Any]) -> None:
     assert SMALL.canonical(dead) == SMALL.canonical(small([["none"] * 3] * 2, ["none"] * 3))
     scores = build(SMALL.network(dead, SHAPE, 10), SHAPE).eval()(torch.randn(3, *SHAPE))
     assert torch.equal(scores, scores[:1].expand(3, 10))
-    assert SMALL.cell(dead).document() and isinstance(describe(SMALL, dead), str)
+    assert [node.op for node in SMALL.pictures(dead)["Cell"]] == ["input", "none"]
 
 
 def test_an_edge_with_a_dead_motif_is_none() -> None:
@@ -127,10 +127,12 @@ def test_an_edge_with_a_dead_motif_is_none() -> None:
 def test_the_picture_shows_the_cell_and_each_used_motif_once() -> None:
     motifs = [["conv_1x1", "none", "max_pool_3x3"], ["none", "identity", "none"]]
     architecture = small(motifs, ["motif_1", "none", "motif_1"])
-    cell = SMALL.cell(architecture)
-    assert {node.group for node in cell} == {"cell", "motif 1", ""}
-    assert [node.op for node in cell].count("motif_1") == 2 and [node.op for node in cell].count("conv_1x1") == 1
-    assert "motif 1 of input of cell" in describe(SMALL, architecture)
+    found = SMALL.pictures(architecture)
+    assert list(found) == ["Cell", "Motif 1"]
+    assert [node.op for node in found["Cell"]].count("motif_1") == 2
+    assert [node.op for node in found["Motif 1"]] == ["input", "conv_1x1", "concat", "max_pool_3x3", "concat"]
+    assert "input of cell; motif 1; node 1 of cell" in describe(found)
+    assert {node.name for graph in found.values() for node in graph} < {node.name for node in SMALL.cell(architecture)}
 
 
 def test_mutations_touch_each_level_as_often() -> None:
