@@ -100,10 +100,10 @@ class Hierarchical(Nested):
         rows = architecture.genotype["motifs"]
 
         def put_motif(name: str, motif: str, source: str) -> str:
-            return _unfolded(name, rows[_number(motif) - 1], self.motif_nodes, source, put, join)
+            return _unfolded(name, ("op", "join"), rows[_number(motif) - 1], self.motif_nodes, source, put, join)
 
-        top = self._cell_row(architecture)
-        return _unfolded(name, top, self.cell_nodes, source, put_motif, join) if live(top, self.cell_nodes) else None
+        top, nodes = self._cell_row(architecture), self.cell_nodes
+        return _unfolded(name, ("edge", "node"), top, nodes, source, put_motif, join) if live(top, nodes) else None
 
     def _cell_row(self, architecture: Architecture) -> list[str]:
         """What the edges of the cell carry; a motif without a way through it is none."""
@@ -160,12 +160,12 @@ def _number(motif: str) -> int:
     return int(motif.removeprefix("motif_"))
 
 
-def _unfolded(name: str, row: Sequence[str], nodes: int, source: str, put: Put, join: Join) -> str:
-    """Writes what the live edges carry, of which there are some, and joins it at the nodes."""
+def _unfolded(name: str, words: tuple[str, str], row: Sequence[str], nodes: int, source: str, put: Put, join: Join) -> str:
+    """Writes what the live edges carry, of which there are some, and joins it at the nodes. `words` name edges and nodes."""
     results = {0: source}
     for j, arriving in live(row, nodes):
-        found = [put(f"{name}_edge_{i}_{j}", op, results[i]) for i, op in arriving]
-        results[j] = join(f"{name}_node_{j}", found) if len(found) > 1 else found[0]
+        found = [put(f"{name}_{words[0]}_{i}_{j}", op, results[i]) for i, op in arriving]
+        results[j] = join(f"{name}_{words[1]}_{j}", found) if len(found) > 1 else found[0]
     return results[nodes - 1]
 
 

@@ -65,8 +65,8 @@ def test_motifs_are_unfolded_on_every_edge_that_carries_them() -> None:
     rows = [row for row in measure(SMALL.network(architecture, SHAPE, 10), SHAPE).rows if row.name.startswith("stage_2")]
     assert [row.op for row in rows].count("max_pool") == 2
     convs = {row.name.removeprefix("stage_2_cell_1_"): (row.parameters, row.shape) for row in rows if row.op == "conv"}
-    assert convs == {"edge_0_1_edge_0_1_conv": (64, (8, 4, 4)), "edge_1_2_edge_0_1_conv": (64, (8, 4, 4)),
-                     "edge_0_2_edge_0_2_depthwise": (72, (8, 4, 4)), "edge_0_2_edge_0_2_pointwise": (64, (8, 4, 4)),
+    assert convs == {"edge_0_1_op_0_1_conv": (64, (8, 4, 4)), "edge_1_2_op_0_1_conv": (64, (8, 4, 4)),
+                     "edge_0_2_op_0_2_depthwise": (72, (8, 4, 4)), "edge_0_2_op_0_2_pointwise": (64, (8, 4, 4)),
                      "node_2_projection": (128, (8, 4, 4))}
     assert next(row.shape for row in rows if row.op == "concat") == (16, 4, 4)
 
