@@ -16,7 +16,7 @@ function line({ points, look }) {
 export class Canvas {
   // edit: called with (option, choice) to show the field behind a node
   constructor(stage, inspect, space, edit) {
-    Object.assign(this, { stage, inspect, space, edit, cell: null, faults: new Map(), nodes: [], buttons: new Map(), current: null, turn: 0 });
+    Object.assign(this, { stage, inspect, space, edit, cells: null, faults: new Map(), nodes: [], buttons: new Map(), current: null, turn: 0 });
     stage.addEventListener("keydown", (event) => this.key(event));
     stage.addEventListener("focusin", (event) => this.arrive(event.target));
     inspect.addEventListener("click", (event) => this.press(event.target.closest("[data-act]")?.dataset.act));
@@ -26,14 +26,14 @@ export class Canvas {
     return this.draw();
   }
 
-  sample(cell) {
-    this.cell = cell;
+  sample(drawing) {
+    this.cells = drawing.cells ?? [drawing.cell];
     return this.draw();
   }
 
   async draw() {
     const turn = (this.turn += 1);
-    const drawn = await pictured(this.space, this.cell, this.stage.clientWidth);
+    const drawn = await pictured(this.space, this.cells, this.stage.clientWidth);
     if (turn !== this.turn) return;
     const held = this.stage.contains(document.activeElement);
     const { scrollLeft } = this.stage;
@@ -44,7 +44,12 @@ export class Canvas {
     const svg = document.createElementNS(SVG, "svg");
     svg.setAttribute("aria-hidden", "true");
     svg.append(...drawn.edges.map(line));
-    plane.append(svg, ...this.buttons.values());
+    const titles = (drawn.titles ?? []).map(({ text, y }) => {
+      const title = Object.assign(document.createElement("div"), { className: "hint title", textContent: text });
+      title.style.top = `${y}px`;
+      return title;
+    });
+    plane.append(svg, ...titles, ...this.buttons.values());
     this.stage.replaceChildren(plane);
     this.stage.scrollLeft = scrollLeft;
     if (!this.buttons.has(this.current)) this.current = this.nodes[0]?.key ?? null;

@@ -37,7 +37,7 @@ const facts = new FactsPanel(document.getElementById("facts"), form.elements.csr
   () => ({ space: space.value, dataset: dataset.value }), ({ found, errors }) => {
     if (space.fault) return;
     if (found) sample = found.sample;
-    if (found?.drawing) views.canvas.sample(found.drawing.cell);
+    if (found?.drawing) views.canvas.sample(found.drawing);
     problems.show(errors);
   });
 
@@ -96,7 +96,7 @@ find("[data-palette]").hidden = false;
 find("[data-save-json]").hidden = true;
 if (first?.drawing) {
   facts.draw(first.drawing);
-  views.canvas.sample(first.drawing.cell);
+  views.canvas.sample(first.drawing);
 } else {
   views.canvas.show();
 }

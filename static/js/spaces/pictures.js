@@ -44,17 +44,34 @@ function row(space) {
   return { nodes, edges, width: last.x + last.width / 2 + 8, height: top + height + 22 + types.length * chip };
 }
 
-// A sampled cell: every op is a button that knows its choice.
-async function sampled(space, cell, room) {
+// The sampled cells, one below the other.
+async function sampled(space, cells, room) {
   const library = await dagre();
+  const whole = { nodes: [], edges: [], titles: [], width: 0, height: 0 };
+  cells.forEach((cell, i) => {
+    const drawn = one(library, space, cell, room);
+    const down = whole.height + (cells.length > 1 ? 22 : 0);
+    const lowered = (place) => ({ ...place, y: place.y + down });
+    if (cells.length > 1) whole.titles.push({ text: cell.title, y: whole.height });
+    whole.nodes.push(...drawn.nodes.map((node) => ({ ...lowered(node), key: `${i}-${node.key}` })));
+    whole.edges.push(...drawn.edges.map((edge) => ({ ...edge, points: edge.points.map(lowered) })));
+    whole.width = Math.max(whole.width, drawn.width);
+    whole.height = down + drawn.height;
+  });
+  return whole;
+}
+
+// A sampled cell: every op is a button that knows its choice.
+function one(library, space, cell, room) {
   const content = picture(cell);
   const byName = new Map(cell.nodes.map((node) => [node.name, node]));
   const down = content.edges.every((edge) => !edge.label) && content.nodes.length > 4;
-  let graph = laidOut(library, content, down);
-  if (!down && room && graph.graph().width > room) graph = laidOut(library, content, true);
+  const placed = cell.nodes.some((node) => node.place);
+  let graph = placed ? onGrid(library, content, byName) : laidOut(library, content, down);
+  if (!placed && !down && room && graph.graph().width > room) graph = laidOut(library, content, true);
   const part = (id, label, place, look, given) => ({ key: id, label, x: place.x, y: place.y, width: place.width, height: place.height, look,
     ...origin(space, byName.get(id)), ...given });
-  const nodes = [...content.nodes.map((node) => part(node.id, node.label, graph.node(node.id), node.role, { round: node.round })),
+  const nodes = [...content.nodes.map((node) => part(node.id, node.label, graph.node(node.id), node.role ?? "", { round: node.round })),
     ...content.edges.filter((edge) => edge.label).map((edge) => part(edge.id, edge.label, graph.edge(edge.from, edge.to, edge.id), "op", {}))];
   const edges = content.edges.map((edge) => ({ points: graph.edge(edge.from, edge.to, edge.id).points, look: edge.look }));
   return { nodes, edges, width: graph.graph().width, height: graph.graph().height };
@@ -71,10 +88,28 @@ function laidOut(library, { nodes, edges }, down) {
   return graph;
 }
 
-// cell: the graph of the last sample, or null; room: how wide it may be
-export async function pictured(space, cell, room) {
+// Where the space has a grid of its own, its nodes stand on it.
+function onGrid(library, { nodes, edges }, byName) {
+  const graph = new library.graphlib.Graph({ multigraph: true });
+  const [across, down] = [Math.max(...nodes.map((node) => wide(node.label))) + 26, 52];
+  const at = (node) => byName.get(node.id).place ?? [0, 0];
+  const [left, top] = [0, 1].map((axis) => Math.min(...nodes.map((node) => at(node)[axis])));
+  const middle = (node) => ({ x: (at(node)[0] - left + 0.5) * across, y: (at(node)[1] - top + 0.5) * down });
+  for (const node of nodes) graph.setNode(node.id, { ...middle(node), width: node.round ? 36 : wide(node.label), height: node.round ? 36 : 30 });
+  for (const edge of edges) {
+    const [from, to] = [graph.node(edge.from), graph.node(edge.to)];
+    const between = { x: (from.x + to.x) / 2, y: (from.y + to.y) / 2, width: edge.label ? wide(edge.label) : 0, height: 22 };
+    graph.setEdge(edge.from, edge.to, { ...between, points: [from, to].map(({ x, y }) => ({ x, y })) }, edge.id);
+  }
+  const far = (axis) => Math.max(...nodes.map((node) => at(node)[axis])) - (axis ? top : left) + 1;
+  graph.setGraph({ width: far(0) * across, height: far(1) * down });
+  return graph;
+}
+
+// cells: the graphs of the last sample, or null; room: how wide it may be
+export async function pictured(space, cells, room) {
   if (space.kind.name === "chain") return row(space);
-  return cell ? sampled(space, cell, room) : { nodes: [], edges: [], width: 0, height: 0 };
+  return cells ? sampled(space, cells, room) : { nodes: [], edges: [], width: 0, height: 0 };
 }
 
 // In words, for the line below the diagram and for who does not see it.
