@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 from engine.architecture.architecture import Architecture
@@ -25,8 +27,8 @@ from engine.work import Candidate, Outcome, Work, work_from
 __all__ = [
     "Architecture", "Candidate", "Entry", "Event", "Invalid", "Outcome", "Problem", "Search", "Spec", "Work", "comparison",
     "compatible", "datasets", "describe", "draw", "entry", "estimations", "facts", "finished_event", "incompatible",
-    "leaderboard", "measure", "parse", "parse_space", "parse_text", "parts", "readable", "row", "sample", "space_document",
-    "spaces", "strategies", "summary", "work_from",
+    "inspect", "leaderboard", "measure", "parse", "parse_space", "parse_text", "parts", "readable", "row", "sample",
+    "space_document", "spaces", "strategies", "summary", "work_from",
 ]
 
 BLOCK = 512                                     # architectures drawn at once
@@ -57,6 +59,13 @@ def entry(kind: str, name: str) -> Entry:
     if name not in known:
         raise fail("/name", "is not known", "one of " + ", ".join(known))
     return known[name]
+
+
+def inspect(dataset: str, path: Path) -> dict[str, Any]:
+    """What an uploaded file holds, read as this dataset reads it. Raises Invalid with the place of the fault."""
+    module = import_module(entry("datasets", dataset).factory.__module__)
+    found: dict[str, Any] = module.inspect(path)
+    return found
 
 
 def parts() -> dict[str, list[dict[str, Any]]]:

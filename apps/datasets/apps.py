@@ -1,4 +1,4 @@
-"""The datasets app: no models, the sources are declared in the engine."""
+"""The datasets app: sources are declared in the engine, uploads are rows and files."""
 
 from __future__ import annotations
 

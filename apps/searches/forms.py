@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -35,6 +36,11 @@ class Kind:
         return list(self.entry["presets"])
 
     @property
+    def uploaded(self) -> bool:
+        """Whether it reads a person's own file."""
+        return any(option["name"] == "sha256" for option in self.entry["options"])
+
+    @property
     def prefix(self) -> str:
         return f"{self.group}.{self.entry['name']}"
 
@@ -59,13 +65,14 @@ class NewSearch:
         """A new form with every kind's values for a CPU; `asked` (the address) may choose kinds, the name and offers."""
         form = cls({name: [text[:LONGEST]] for name, text in asked.items() if name in (*FIRST, "name")}, offers)
         form = form.filled(*[f"{kind.group}.{kind.entry['name']}.cpu" for kind in form.kinds()])
-        return form.filled(*[f"{kind}.{asked[kind]}" for kind in OFFERED if kind in asked])
+        form = form.filled(*[f"{kind}.{asked[kind]}" for kind in OFFERED if kind in asked])
+        return form if {"dataset", "upload"} & set(asked) else form._on_readable_data()
 
     @classmethod
     def around(cls, edited: Given, offers: Sequence[Offer] = ()) -> NewSearch:
         """A new form with the space that another page's form holds."""
         own = {name: texts for name, texts in edited.items() if name in ("space", "name") or name.startswith("space.")}
-        return cls({**cls.blank({}).given, **own}, offers)
+        return cls({**cls.blank({}).given, **own}, offers)._on_readable_data()
 
     def filled(self, *wanted: str) -> NewSearch:
         """The same form with presets put in, each named group.kind.preset."""
@@ -116,13 +123,13 @@ class NewSearch:
         try:
             self.checked = api.parse(self.document()).document()
         except api.Invalid as error:
-            for problem in error.problems:
-                self._refuse(problem)
+            self.refuse(error)
         return self.checked is not None
 
-    def _refuse(self, problem: api.Problem) -> None:
-        found = self._at(problem.path)
-        self.problems.append((found, found.refuse(problem) if found else sentence(problem.path, problem)))
+    def refuse(self, error: api.Invalid) -> None:
+        for problem in error.problems:
+            found = self._at(problem.path)
+            self.problems.append((found, found.refuse(problem) if found else sentence(problem.path, problem)))
 
     def _at(self, path: str) -> Field | None:
         """The field that a JSON pointer means; for a whole part, its first field."""
@@ -130,10 +137,19 @@ class NewSearch:
         return field_at(list(self.fields()), [head, self.chosen[head], *rest] if head in TAGS else [head, *rest])
 
     def _mark_unfit(self) -> None:
-        table = api.compatible()
-        for kind in self.groups["strategy"]:
-            verdict = table[kind.entry["name"]].get(self.chosen["space"], True)
+        fits, reads = api.compatible(), api.readable().get(self.chosen["space"], {})
+        for kind in (*self.groups["strategy"], *self.groups["dataset"]):
+            name = kind.entry["name"]
+            verdict = fits[name].get(self.chosen["space"], True) if kind.group == "strategy" else reads.get(name, True)
             kind.unfit = None if verdict is True else str(verdict)
+
+    def _on_readable_data(self) -> NewSearch:
+        """The same form with the smallest dataset that the space can read, where the chosen one is none of those."""
+        if not any(kind.chosen and kind.unfit for kind in self.groups["dataset"]):
+            return self
+        fitting = [kind.entry for kind in self.groups["dataset"] if not kind.unfit and not kind.uploaded]
+        smallest = min(fitting, key=lambda entry: (not entry["ready"], math.prod(entry["shape"])))
+        return NewSearch({**self.given, "dataset": [smallest["name"]]}, self.offers)
 
     def _kinds(self, group: str, entries: list[dict[str, Any]]) -> list[Kind]:
         return [Kind(group, entry, fields_of(f"{group}.{entry['name']}", entry["options"], self.given),
@@ -155,15 +171,18 @@ class Pasted:
 
     def __init__(self, text: str) -> None:
         self.text = text
-        self.document: Any = None
+        self.checked: dict[str, Any] | None = None
         self.problems: list[str] = []
 
     def valid(self) -> bool:
         try:
-            self.document = api.parse(api.parse_text(self.text)).document()
+            self.checked = api.parse(api.parse_text(self.text)).document()
         except api.Invalid as error:
-            self.problems = [sentence(problem.path or "The text", problem) for problem in error.problems]
-        return self.document is not None
+            self.refuse(error)
+        return self.checked is not None
+
+    def refuse(self, error: api.Invalid) -> None:
+        self.problems = [sentence(problem.path or "The text", problem) for problem in error.problems]
 
 
 def _later(entry: Mapping[str, Any]) -> bool:

@@ -38,6 +38,7 @@ class Search(models.Model):
     thinking_until = models.DateTimeField(null=True)    # somebody thinks for it, and says so until then
     spent_seconds = models.FloatField(default=0.0)      # training time of all ended trials
     idempotency_key = models.CharField(max_length=100, null=True, default=None)
+    upload = models.ForeignKey("datasets.UploadedDataset", on_delete=models.RESTRICT, null=True, related_name="searches")
     cloned_from = models.ForeignKey("self", on_delete=models.SET_NULL, null=True, related_name="clones")
     created_at = models.DateTimeField(auto_now_add=True)
     started_at = models.DateTimeField(null=True)

@@ -15,6 +15,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import F, Q
 from django.db.models.functions import Now
 
+from apps.datasets.selectors import read_by
 from apps.searches import nudge, recorder
 from apps.searches.models import Download, Search, Trial
 from apps.searches.recorder import Document, Superseded
@@ -29,11 +30,12 @@ THOUGHT = timedelta(seconds=15)                 # how long a claim to a step hol
 def create(user: Any, document: Any, key: str | None = None, source: Search | None = None) -> Search:
     """A new search from a document; the same key gives the same search. Raises api.Invalid."""
     spec = api.parse(document)
+    upload = read_by(user, spec.document()["dataset"])
     key = (key or uuid.uuid4().hex)[:100]
     try:
         with transaction.atomic():
             search = Search.objects.create(owner=user, name=spec.name or "Untitled search", document=spec.document(),
-                                           idempotency_key=key, cloned_from=source)
+                                           idempotency_key=key, cloned_from=source, upload=upload)
             recorder.record(search.id, [{"event": "search_state", "state": search.state, "reason": ""}])
     except IntegrityError:
         return Search.objects.get(owner=user, idempotency_key=key)

@@ -45,12 +45,23 @@ def new(request: HttpRequest) -> HttpResponse:
         form = NewSearch.around(given, own)
     elif "fill" in request.POST:
         form = form.filled(request.POST["fill"])
-    elif "document" in request.POST and pasted.valid():
-        return redirect(services.create(request.user, pasted.document, form.key))
-    elif request.method == "POST" and "document" not in request.POST and form.valid() and "check" not in request.POST:
-        return redirect(services.create(request.user, form.checked, form.key))
-    shown = {"form": form, "pasted": pasted, "facts": _facts(form), "compatible": api.compatible()}
+    elif request.method == "POST" and (made := _made(request, form, pasted)):
+        return redirect(made)
+    shown = {"form": form, "pasted": pasted, "facts": _facts(form), "compatible": api.compatible(),
+             "readable": api.readable()}
     return render(request, "searches/new.html", shown, status=422 if form.problems or pasted.problems else 200)
+
+
+def _made(request: HttpRequest, form: NewSearch, pasted: Pasted) -> Search | None:
+    """The search that was asked for; where there is none, what is wrong stands in the form or beside the document."""
+    sent: NewSearch | Pasted = pasted if "document" in request.POST else form
+    if not sent.valid() or "check" in request.POST:
+        return None
+    try:
+        return services.create(request.user, sent.checked, form.key)
+    except api.Invalid as error:
+        sent.refuse(error)
+    return None
 
 
 def _facts(form: NewSearch) -> dict[str, Any] | None:

@@ -12,6 +12,7 @@ const facts = document.getElementById("facts");
 const read = (id) => JSON.parse(document.getElementById(id)?.textContent ?? "null");
 const presets = read("presets");
 const compatible = read("compatible");
+const readable = read("readable");
 const panel = new FactsPanel(facts, form.elements.csrfmiddlewaretoken.value, () => ({ space: part("space"), dataset: chosen("dataset") }));
 
 const chosen = (group) => form.elements[group]?.value ?? "";
@@ -32,8 +33,9 @@ function showKinds() {
   for (const box of form.querySelectorAll("[data-options]")) box.hidden = box.dataset.of !== chosen(box.dataset.options);
   for (const label of form.querySelectorAll("[data-choice]")) {
     const input = label.querySelector("input");
-    if (input.name !== "strategy") continue;
-    const verdict = compatible[input.value]?.[chosen("space")] ?? true;
+    if (input.name !== "strategy" && input.name !== "dataset") continue;
+    const table = input.name === "strategy" ? compatible[input.value]?.[chosen("space")] : readable[chosen("space")]?.[input.value];
+    const verdict = table ?? true;
     const place = label.querySelector("[data-unfit]");
     label.classList.toggle("unfit", verdict !== true);
     input.disabled = verdict !== true && !input.checked;

@@ -91,7 +91,8 @@ function laidOut(library, { nodes, edges }, down) {
 // Where the space has a grid of its own, its nodes stand on it.
 function onGrid(library, { nodes, edges }, byName) {
   const graph = new library.graphlib.Graph({ multigraph: true });
-  const [across, down] = [Math.max(...nodes.map((node) => wide(node.label))) + 26, 52];
+  const widest = (parts) => Math.max(0, ...parts.map((part) => (part.label ? wide(part.label) : 0)));
+  const [across, down] = [widest(nodes) + widest(edges) + 24, 56];
   const at = (node) => byName.get(node.id).place ?? [0, 0];
   const [left, top] = [0, 1].map((axis) => Math.min(...nodes.map((node) => at(node)[axis])));
   const middle = (node) => ({ x: (at(node)[0] - left + 0.5) * across, y: (at(node)[1] - top + 0.5) * down });

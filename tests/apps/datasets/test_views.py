@@ -13,7 +13,9 @@ from engine import api
 def test_each_dataset_is_there_and_says_whether_it_is_ready(browser: Client) -> None:
     text = browser.get("/datasets/").content.decode()
     found = dict(re.findall(r'<h2 id="dataset-(\w+)">.*?<span class="state [^"]*">([^<]+)</span>', text))
-    assert found == {dataset["name"]: "ready" if dataset["ready"] else "needs a download" for dataset in api.datasets()}
+    own = {dataset["name"] for dataset in api.datasets() if any(o["name"] == "sha256" for o in dataset["options"])}
+    assert found == {dataset["name"]: "ready" if dataset["ready"] else "needs a download" for dataset in api.datasets()
+                     if dataset["name"] not in own}
     assert found["digits"] == "ready"
 
 

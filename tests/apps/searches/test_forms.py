@@ -49,11 +49,36 @@ def test_a_new_form_has_the_values_for_a_cpu() -> None:
 @pytest.mark.parametrize("kind", list(NewSearch({}).presets))
 def test_each_preset_button_puts_in_what_the_engine_means_by_it(kind: str) -> None:
     group, name, preset = kind.split(".")
-    form = NewSearch({group: [name]}).filled(kind)
+    data = NewSearch.blank({group: name}).chosen["dataset"]
+    form = NewSearch({group: [name], "dataset": [data]}).filled(kind)
     tag = "kind" if group == "space" else "name"
-    others = {"space": {"kind": "chain"}, "strategy": {"name": "random_search"}, "dataset": {"name": "digits"}}
+    others = {"space": {"kind": "chain"}, "strategy": {"name": "random_search"}, "dataset": {"name": data}}
     assert form.valid()
     assert form.checked == api.parse({**others, group: {tag: name, "preset": preset}}).document()
+
+
+@pytest.mark.parametrize("space", [space["name"] for space in api.spaces()])
+def test_a_space_comes_with_data_that_it_can_read(space: str) -> None:
+    form = NewSearch.blank({"space": space})
+    assert api.readable()[space][form.chosen["dataset"]] is True
+    assert form.valid(), form.problems
+
+
+def test_data_that_a_space_cannot_read_says_why() -> None:
+    form = NewSearch.blank({"space": "recurrent_cell", "dataset": "digits"})
+    assert form.chosen["dataset"] == "digits"
+    unfit = {kind.entry["name"]: kind.unfit for kind in form.groups["dataset"]}
+    assert "this space reads text" in unfit["digits"]
+    assert unfit["stdlib_text"] is None
+
+
+def test_the_space_of_another_form_comes_along() -> None:
+    edited = {"space": ["nas_bench_201"], "space.nas_bench_201.layers": ["7"], "name": ["Mine"], "seed": ["9"]}
+    form = NewSearch.around(edited)
+    assert form.document()["space"]["layers"] == 7
+    assert form.document()["name"] == "Mine"
+    assert form.document()["seed"] == 0
+    assert form.valid()
 
 
 def test_a_document_survives_the_way_through_the_form() -> None:
@@ -141,4 +166,4 @@ def test_a_pasted_document_is_what_the_engine_makes_of_it() -> None:
     document = {"space": {"kind": "chain"}, "strategy": {"name": "random_search"}, "dataset": {"name": "digits"}}
     pasted = Pasted(json.dumps(document))
     assert pasted.valid()
-    assert pasted.document == api.parse(document).document()
+    assert pasted.checked == api.parse(document).document()
