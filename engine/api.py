@@ -22,13 +22,14 @@ from engine.run import comparison, finished_event, summary
 from engine.search import Search
 from engine.spaces.facts import facts as facts_of
 from engine.spec import Spec, incompatible, parse, parse_space, parse_text, unreadable
+from engine.spec import reads as kinds_read
 from engine.work import Candidate, Outcome, Work, work_from
 
 __all__ = [
     "Architecture", "Candidate", "Entry", "Event", "Invalid", "Outcome", "Problem", "Search", "Spec", "Work", "comparison",
     "compatible", "datasets", "describe", "draw", "entry", "estimations", "facts", "finished_event", "incompatible",
-    "inspect", "leaderboard", "measure", "parse", "parse_space", "parse_text", "parts", "readable", "row", "sample",
-    "space_document", "spaces", "strategies", "summary", "work_from",
+    "inspect", "leaderboard", "measure", "parse", "parse_space", "parse_text", "parts", "readable", "reads", "row",
+    "sample", "space_document", "spaces", "strategies", "summary", "work_from",
 ]
 
 BLOCK = 512                                     # architectures drawn at once
@@ -81,8 +82,13 @@ def compatible() -> dict[str, dict[str, bool | str]]:
 
 def readable() -> dict[str, dict[str, bool | str]]:
     """For every space and dataset: true, or the reason why its networks cannot read it."""
-    return {space: {dataset: unreadable(space, dataset) or True for dataset in discover("datasets")}
+    return {space: {dataset: unreadable(kinds_read(space), dataset) or True for dataset in discover("datasets")}
             for space in discover("spaces")}
+
+
+def reads(document: Any) -> tuple[str, ...]:
+    """The kinds of data that networks of a space can read."""
+    return kinds_read(*parse_space(document))
 
 
 def facts(document: Any, seed: int = 0, shape: Sequence[int] | None = None, classes: int = 10) -> dict[str, Any]:

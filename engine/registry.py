@@ -73,7 +73,8 @@ def dataset(*, title: str, summary: str, kind: str, shape: tuple[int, ...], clas
             source: str = "") -> Callable[[T], T]:
     """`kind` is a key of `engine.datasets.kinds.KINDS`, which says what the score of a network on it is."""
     return declare("datasets", title=title, summary=summary, paper=source, presets={},
-                   facts={"kind": kind, "shape": list(shape), "classes": classes, "score": DATA[kind].score})
+                   facts={"kind": kind, "shape": list(shape), "classes": classes, "score": DATA[kind].score,
+                          "outputs": DATA[kind].classes})
 
 
 def export(*, title: str, summary: str) -> Callable[[T], T]:

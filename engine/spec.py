@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -134,7 +134,7 @@ def parse(document: Any) -> Spec:
     attempt("name", lambda: _text(document.get("name", ""), "/name"))
     attempt("seed", lambda: _seed(document.get("seed", 0)))
     if not problems:
-        problems += _misfits(take["space"][0], take["strategy"].name, take["dataset"].name, take["estimation"])
+        problems += _misfits(take)
     if problems:
         raise Invalid(*problems)
     kind, space = take.pop("space")
@@ -156,22 +156,29 @@ def incompatible(strategy: str, space: str) -> str | None:
     return f"needs {', '.join(missing)}, which the space {entry.title} does not offer"
 
 
-def unreadable(space: str, dataset: str) -> str | None:
-    """Why networks of the space cannot read the dataset, or None."""
-    reads, kind = discover("spaces")[space].facts["data"], discover("datasets")[dataset].facts["kind"]
-    return None if kind in reads else f"is of kind {kind}; this space reads {' and '.join(reads)}"
+def reads(kind: str, space: Any = None) -> tuple[str, ...]:
+    """The kinds of data that networks of a space read: of this very one where it knows (`data`), else of its kind."""
+    return tuple(getattr(space, "data", None) or discover("spaces")[kind].facts["data"])
 
 
-def _misfits(space: str, strategy: str, dataset: str, estimation: Part) -> Iterator[Problem]:
-    """Choices that are sound by themselves but not together."""
-    if reason := incompatible(strategy, space):
-        yield Problem("/strategy/name", reason, "a strategy and a space that fit")
-    if reason := unreadable(space, dataset):
-        fitting = (name for name in discover("datasets") if not unreadable(space, name))
-        yield Problem("/dataset/name", reason, "one of " + ", ".join(fitting))
+def unreadable(readable: Sequence[str], dataset: str) -> str | None:
+    """Why a space that reads these kinds of data cannot read the dataset, or None."""
     kind = discover("datasets")[dataset].facts["kind"]
-    if kind != "images" and getattr(estimation.options, "augment", "none") != "none":
-        yield Problem("/estimation/augment", f"changes images, but the dataset is of kind {kind}", "none")
+    return None if kind in readable else f"is of kind {kind}; this space reads {' and '.join(readable)}"
+
+
+def _misfits(take: Mapping[str, Any]) -> Iterator[Problem]:
+    """Choices that are sound by themselves but not together."""
+    (kind, space), dataset = take["space"], take["dataset"].name
+    if reason := incompatible(take["strategy"].name, kind):
+        yield Problem("/strategy/name", reason, "a strategy and a space that fit")
+    readable = reads(kind, space)
+    if reason := unreadable(readable, dataset):
+        fitting = (name for name in discover("datasets") if not unreadable(readable, name))
+        yield Problem("/dataset/name", reason, "one of " + ", ".join(fitting))
+    held = discover("datasets")[dataset].facts["kind"]
+    if held != "images" and getattr(take["estimation"].options, "augment", "none") != "none":
+        yield Problem("/estimation/augment", f"changes images, but the dataset is of kind {held}", "none")
 
 
 def _part(kind: str, document: Any, path: str) -> Part:

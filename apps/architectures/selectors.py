@@ -32,6 +32,7 @@ def page(trial: Trial) -> dict[str, Any]:
     twins = siblings.filter(canonical_id=trial.canonical_id).exclude(pk=trial.pk).exclude(canonical_id="")
     return {
         "trial": trial, "search": trial.search, "metrics": metrics, "drawing": drawing(trial),
+        "score": api.entry("datasets", trial.search.document["dataset"]["name"]).facts["score"],
         "genotype_text": json.dumps(trial.work["architecture"]["genotype"], indent=2),
         "origin": trial.work.get("origin") or {},
         "curve": list(enumerate(metrics.get("curve") or [], 1)),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from django.urls import reverse
@@ -43,16 +44,21 @@ def state(search: Search) -> dict[str, Any]:
     tests = dict(search.trials.exclude(final_of=None).values_list("number", "outcome__metrics__test"))
     for trial in data["trials"]:
         trial |= {"download": downloads.get(trial["number"]), "test": tests.get(trial["number"])}
-    return {**data, "incumbent": _incumbent(search), "urls": addresses(search)}
+    return {**data, "score": _dataset(search)["score"], "incumbent": _incumbent(search), "urls": addresses(search)}
 
 
 def _incumbent(search: Search) -> dict[str, Any] | None:
     best = selectors.incumbent(search)
     if best is None or "architecture" not in best.work:
         return None
-    facts = api.entry("datasets", search.document["dataset"]["name"]).facts
+    facts = _dataset(search)
     drawn = api.draw(search.document["space"], best.work["architecture"], facts["shape"], facts["classes"])
     return {"trial": best.number, "drawing": drawn}
+
+
+def _dataset(search: Search) -> Mapping[str, Any]:
+    """What is declared of the dataset: shape, classes, what a score is."""
+    return api.entry("datasets", search.document["dataset"]["name"]).facts
 
 
 def figures(search: Search, trials: list[dict[str, Any]]) -> dict[str, Any]:

@@ -129,7 +129,8 @@ class NewSearch:
     def refuse(self, error: api.Invalid) -> None:
         for problem in error.problems:
             found = self._at(problem.path)
-            self.problems.append((found, found.refuse(problem) if found else sentence(problem.path, problem)))
+            chosen = next((f"The {group}" for group, tag in TAGS.items() if problem.path == f"/{group}/{tag}"), problem.path)
+            self.problems.append((found, found.refuse(problem) if found else sentence(chosen, problem)))
 
     def _at(self, path: str) -> Field | None:
         """The field that a JSON pointer means; for a whole part, its first field."""

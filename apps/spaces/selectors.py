@@ -18,8 +18,7 @@ PAGES = settings.ROOT / "docs" / "methods"
 def facts(document: Any, dataset: str = "", seed: int = 0, point: Any = None) -> dict[str, Any]:
     """The engine's facts on a dataset (or the smallest that fits) and the drawing of one sample (none if no sample can be
     built), or of `point`, the genotype of an architecture. Raises api.Invalid."""
-    kind, _ = api.parse_space(document)
-    dataset = dataset or smallest(kind)
+    dataset = dataset or smallest(document)
     data = api.entry("datasets", dataset).facts
     shape, classes = data["shape"], data["classes"]
     found = {**api.facts(document, seed, shape, classes), "dataset": dataset, "drawing": None, "cost": None}
@@ -33,7 +32,7 @@ def facts(document: Any, dataset: str = "", seed: int = 0, point: Any = None) ->
 
 def cost(document: Any, point: Any, dataset: str = "") -> dict[str, int]:
     """Parameters and FLOPs of one architecture of a space. Raises api.Invalid, also where it is none of the space."""
-    data = api.entry("datasets", dataset or smallest(api.parse_space(document)[0])).facts
+    data = api.entry("datasets", dataset or smallest(document)).facts
     found = api.measure(document, point, data["shape"], data["classes"])
     return {key: found[key] for key in ("parameters", "flops")}
 
@@ -44,9 +43,11 @@ def readable(kind: str) -> list[dict[str, Any]]:
     return [found for found in api.datasets() if found["kind"] in wanted]
 
 
-def smallest(space: str) -> str:
-    """The dataset with the smallest input among those that a space can read."""
-    return str(min(readable(space), key=lambda found: math.prod(found["shape"]))["name"])
+def smallest(document: Any) -> str:
+    """The dataset with the smallest input among those that a space can read. Raises api.Invalid."""
+    wanted = api.reads(document)
+    fitting = [found for found in api.datasets() if found["kind"] in wanted]
+    return str(min(fitting, key=lambda found: math.prod(found["shape"]))["name"])
 
 
 def declared(kind: str, name: str) -> dict[str, Any]:

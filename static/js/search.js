@@ -59,6 +59,7 @@ export class Search {
     this.reason = "";
     this.spec = page.spec;
     this.urls = page.urls;
+    this.score = page.score ?? "score";                 // what it is, in words
     this.incumbent = page.incumbent ?? null;
     this.insights = page.insights ?? [];                // what the strategy said, thinned out
     this.trials = new Map((page.trials ?? []).map((trial) => [trial.number, trial]));

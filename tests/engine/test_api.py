@@ -29,9 +29,10 @@ def test_every_space_has_facts_a_cost_and_a_drawing(kind: str, preset: str) -> N
     document = {"kind": kind, "preset": preset}
     facts = api.facts(document)
     assert facts["size"] is None or int(facts["size"]) > 0
-    cost = api.measure(document, facts["sample"], (3, 32, 32), 10)
+    shape = {"images": (3, 32, 32), "table": (7,), "text": (12,)}[api.reads(document)[0]]
+    cost = api.measure(document, facts["sample"], shape, 10)
     assert cost["flops"] == 2 * cost["macs"] and cost["parameters"] > 0
-    drawing = api.draw(document, facts["sample"], (3, 32, 32), 10)
+    drawing = api.draw(document, facts["sample"], shape, 10)
     assert drawing["words"] and drawing["cell"]["nodes"] and drawing["macro"]
 
 

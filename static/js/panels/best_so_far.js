@@ -23,7 +23,7 @@ function sentence(search) {
 }
 
 export function mount(panel, search) {
-  const chart = new Chart(panel, { title: "Best score so far", x: "trial", y: "validation score", file: "best_so_far", whole: true });
+  const chart = new Chart(panel, { title: "Best score so far", x: "trial", y: `validation ${search.score}`, file: "best_so_far", whole: true });
   let byTime = false;
   const draw = () => {
     const all = points(search, byTime);

@@ -21,7 +21,7 @@ function series(search, number, index) {
 }
 
 export function mount(panel, search) {
-  const chart = new Chart(panel, { title: "Score per epoch", x: "epoch", y: "validation score", file: "curves", whole: true });
+  const chart = new Chart(panel, { title: "Score per epoch", x: "epoch", y: `validation ${search.score}`, file: "curves", whole: true });
   const draw = () => {
     const lines = chosen(search).map((number, index) => series(search, number, index));
     const top = Math.max(...lines.flatMap((line) => line.y));

@@ -70,6 +70,9 @@ def test_data_that_a_space_cannot_read_says_why() -> None:
     unfit = {kind.entry["name"]: kind.unfit for kind in form.groups["dataset"]}
     assert "this space reads text" in unfit["digits"]
     assert unfit["stdlib_text"] is None
+    assert not form.valid()
+    ((_, sentence),) = form.problems
+    assert sentence.startswith("The dataset is of kind images; this space reads text; allowed: one of ")
 
 
 def test_the_space_of_another_form_comes_along() -> None:

@@ -16,7 +16,9 @@ from engine.rng import stream
 from engine.spec import Spec, parse
 from engine.work import Candidate, Outcome
 
-SPACES = ("chain", "nas_bench_201")
+SPACES = ("chain", "nas_bench_201")           # on images
+
+DATA = {"recurrent_cell": {"name": "stdlib_text", "characters": 20_000, "length": 16}}
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,7 @@ class Trained:
 @cache
 def trained(space: str, name: str = "", final: bool = False) -> Trained:
     torch.set_num_threads(1)
-    spec = parse({"name": name, "space": {"kind": space, "preset": "cpu"}, "dataset": {"name": "digits"},
+    spec = parse({"name": name, "space": {"kind": space, "preset": "cpu"}, "dataset": DATA.get(space, {"name": "digits"}),
                   "strategy": {"name": "random_search"}, "estimation": {"name": "scratch", "preset": "cpu", "epochs": 1}})
     work = Candidate(spec.space.sample(stream(1, "export")).architecture, trial=3, final_of=2 if final else None)
     folder = Path(mkdtemp(prefix="nasweb-export-tests-"))

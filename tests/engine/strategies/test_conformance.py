@@ -13,7 +13,7 @@ from engine import options
 from engine.events import Event
 from engine.registry import discover
 from engine.search import Search
-from engine.spec import Spec, incompatible, parse, unreadable
+from engine.spec import Spec, incompatible, parse, reads, unreadable
 from engine.work import Candidate, Outcome, Work, work_from
 
 TRIALS = 25
@@ -53,7 +53,7 @@ Verdict = Callable[[Work], Outcome]
 
 def spec_of(strategy: str, space: str, *, seed: int = 0, chosen: dict[str, Any] | None = None,
             points: dict[str, Any] | None = None, slots: int = 1, **budget: Any) -> Spec:
-    data = next(name for name in READ if not unreadable(space, name))
+    data = next(name for name in READ if not unreadable(reads(space), name))
     return parse({"space": {"kind": space, **(points or {"preset": "cpu"})}, "dataset": {"name": data}, "seed": seed,
                   "strategy": {"name": strategy, **({"preset": "cpu"} if chosen is None else chosen)},
                   "budget": budget or {"trials": TRIALS}, "execution": {"slots": slots}})
