@@ -50,7 +50,7 @@ def test_exactly_one_exit_is_there_and_most_decisions_are_not() -> None:
         depth = int(config["exit"][6])
         assert {key[:7] for key in config if key.startswith("layer_")} == {f"layer_{n}" for n in range(1, depth + 1)}
         sizes.add(len(config))
-    assert len(sizes) > 20 and min(sizes) >= 15 and max(sizes) <= 60
+    assert len(sizes) > 20 and min(sizes) == 16 and 48 < max(sizes) <= 54
 
 
 def test_children_of_a_choice_belong_to_one_value_of_it() -> None:
