@@ -16,6 +16,7 @@ from engine.spaces.space import Space
 
 SAMPLES = 32
 BATCH = 64                                      # images in a step, for the estimate of memory
+LAYERS = 100_000                                # written in all; of very large networks fewer samples are measured
 REASONS = 5                                     # most frequent faults that are told
 
 
@@ -35,18 +36,23 @@ def _costs(space: Space, drawn: list[Proposal], shape: Shape, classes: int) -> d
     """The sample shown is the first that can be built."""
     costs: list[Cost] = []
     faults: Counter[str] = Counter()
-    sample = None
+    sample, tried, layers = None, 0, 0
     for proposal in drawn:
+        if layers > LAYERS:
+            break
+        tried += 1
         try:
-            costs.append(measure(space.network(proposal.architecture, shape, classes), shape))
+            network = space.network(proposal.architecture, shape, classes)
+            layers += len(network.nodes)
+            costs.append(measure(network, shape))
             sample = sample or proposal
         except Invalid as error:
             faults[error.problems[0].reason] += 1
     figures = {"parameters": [c.parameters for c in costs], "flops": [c.flops for c in costs],
                "memory": [c.memory(BATCH) for c in costs]}
-    return {"sample": (sample or drawn[0]).document(), "samples": len(drawn),
+    return {"sample": (sample or drawn[0]).document(), "samples": tried,
             "ranges": {name: [min(f), int(median(f)), max(f)] if f else None for name, f in figures.items()},
-            "infeasible": {"share": sum(faults.values()) / len(drawn),
+            "infeasible": {"share": sum(faults.values()) / tried,
                            "reasons": [{"reason": r, "count": n} for r, n in faults.most_common(REASONS)]}}
 
 

@@ -59,6 +59,7 @@ export class FactsPanel {
       const range = found.ranges[name];
       this.fact(name).textContent = range ? `${count(range[0])} – ${count(range[2])}` : "–";
     }
+    this.fact("samples").textContent = String(found.samples);
     this.fact("infeasible").textContent = impossible(found.infeasible);
     this.fact("cost").textContent = found.cost ? `: ${count(found.cost.parameters)} parameters` : "";
     this.fact("words").textContent = found.drawing ? found.drawing.words : "No sample can be built on this dataset.";

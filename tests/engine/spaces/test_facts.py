@@ -10,6 +10,7 @@ from engine import api
 from engine.architecture.cost import measure
 from engine.architecture.graph import Graph, Node
 from engine.registry import discover
+from engine.spaces import facts as module
 from engine.spaces.chain import Chain
 from engine.spaces.facts import SAMPLES, facts, log10
 
@@ -65,3 +66,12 @@ def test_memory_counts_weights_thrice_and_outputs_once_for_each_input() -> None:
     cost = measure(graph, (3, 8, 8))
     assert cost.parameters == 108
     assert cost.memory(2) == 4 * (3 * 108 + 2 * (3 * 64 + 4 * 64))
+
+
+def test_of_very_large_networks_fewer_samples_are_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    document = {"kind": "nas_bench_201", "preset": "cpu"}
+    assert api.facts(document, 0, (1, 8, 8))["samples"] == SAMPLES
+    monkeypatch.setattr(module, "LAYERS", 100)
+    found = api.facts(document, 0, (1, 8, 8))
+    assert 1 < found["samples"] < SAMPLES / 2
+    assert found["infeasible"]["share"] == 0
