@@ -39,7 +39,7 @@ def test_every_kind_has_an_editor_with_each_preset(browser: Client, kind: str) -
         text = page.content.decode()
         assert text.count("<h1") == 1
         assert "data-drawn" not in text
-        assert page.context["facts"]["samples"]
+        assert page.context["facts"]["ranges"]["parameters"]
 
 
 @pytest.mark.parametrize("query", ["", "?kind=nothing", "?kind=chain&preset=nothing", "?kind=%00"])
