@@ -41,12 +41,16 @@ def table(rows: Iterable[dict[str, Any]]) -> None:
             print("  ".join(f"{key}={value}" for key, value in row.items() if value not in (None, [])))
 
 
-def read(path: str) -> Any:
-    """A JSON file, or standard input for `-`."""
+def content(path: str) -> bytes:
+    """A file, or standard input for `-`."""
     try:
-        return api.parse_text(sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes())
+        return sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes()
     except OSError as error:
         raise fail("", f"{path} cannot be read: {error.strerror}", "a readable file") from None
+
+
+def read(path: str) -> Any:
+    return api.parse_text(content(path))
 
 
 def shape_of(text: str) -> tuple[int, ...]:
@@ -167,6 +171,9 @@ def parser() -> argparse.ArgumentParser:
     made = add("measure", "identity and cost of an architecture", measure, "space", "architecture")
     made.add_argument("--input", required=True)
     made.add_argument("--classes", type=int, required=True)
+    made = add("convert", "an architecture in another tool's form: its space and genotype here",
+               lambda a: show(a, api.convert(content(a.file), a.source)), "file")
+    made.add_argument("--from", dest="source", required=True, help="json, darts or nas_bench_201")
     made = add("run", "run a search; again on the same folder: go on", run, "spec")
     made.add_argument("--workdir", required=True)
     made.add_argument("--device", default="cpu")

@@ -11,6 +11,8 @@ from engine.architecture.architecture import Architecture
 from engine.architecture.cost import measure as measure_graph
 from engine.architecture.drawing import draw as draw_architecture
 from engine.budget import Budget, Execution, Finals
+from engine.convert import convert
+from engine.convert import texts as texts_of
 from engine.errors import Invalid, Problem, fail
 from engine.events import Event
 from engine.leaderboard import leaderboard, row
@@ -26,10 +28,10 @@ from engine.spec import reads as kinds_read
 from engine.work import Candidate, Outcome, Work, work_from
 
 __all__ = [
-    "Architecture", "Candidate", "Entry", "Event", "Invalid", "Outcome", "Problem", "Search", "Spec", "Work", "comparison",
-    "compatible", "datasets", "describe", "draw", "entry", "estimations", "facts", "finished_event", "incompatible",
-    "inspect", "leaderboard", "measure", "parse", "parse_space", "parse_text", "parts", "readable", "reads", "row",
-    "sample", "space_document", "spaces", "strategies", "summary", "work_from",
+    "Architecture", "Candidate", "Entry", "Event", "Invalid", "Outcome", "Problem", "Search", "Spec", "Work",
+    "comparison", "compatible", "convert", "datasets", "describe", "draw", "entry", "estimations", "facts",
+    "finished_event", "incompatible", "inspect", "leaderboard", "measure", "parse", "parse_space", "parse_text", "parts",
+    "readable", "reads", "row", "sample", "space_document", "spaces", "strategies", "summary", "texts", "work_from",
 ]
 
 BLOCK = 512                                     # architectures drawn at once
@@ -126,10 +128,16 @@ def draw(space_document: Any, architecture: Any, shape: Sequence[int], classes: 
     return draw_architecture(space, _architecture(kind, space, architecture), tuple(shape), classes)
 
 
+def texts(space_document: Any, architecture: Any) -> dict[str, str]:
+    """An architecture as text in every form that can tell it: `json`, and `darts` or `nas_bench_201` where it is one."""
+    kind, space = parse_space(space_document)
+    return texts_of(space, _architecture(kind, space, architecture))
+
+
 def _architecture(kind: str, space: Any, document: Any) -> Architecture:
     """A genotype, or an object with one (`sample`'s lines and `kind` beside it are fine too)."""
     wrapped = isinstance(document, Mapping) and "genotype" in document
-    point: Architecture = space.parse(document["genotype"] if wrapped else document, "/genotype" if wrapped else "")
+    point: Architecture = space.read(document["genotype"] if wrapped else document, "/genotype" if wrapped else "")
     if isinstance(document, Mapping) and document.get("kind", kind) not in (kind, point.kind):
         raise fail("/kind", "is another kind of space", kind)
     return point

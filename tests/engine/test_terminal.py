@@ -65,6 +65,19 @@ def test_a_sampled_architecture_can_be_measured(tmp_path: Path) -> None:
     assert cost["flops"] == 2 * cost["macs"] and {"encoding_id", "canonical_id", "parameters"} <= set(cost)
 
 
+def test_a_genotype_of_another_tool_is_converted_and_measured(tmp_path: Path) -> None:
+    pairs = "[('sep_conv_3x3', 0), ('skip_connect', 1)]"
+    text = f"Genotype(normal={pairs}, normal_concat=range(2, 3), reduce={pairs}, reduce_concat=[2])"
+    made = value("convert", "--from", "darts", "-", stdin=text)
+    assert made["space"] == {"kind": "darts_cell", "nodes": 1} and made["genotype"]["reduce_concat"] == [2]
+    for name in ("space", "genotype"):
+        (tmp_path / name).write_text(json.dumps(made[name]))
+    cost = value("measure", tmp_path / "space", tmp_path / "genotype", "--input", "3x32x32", "--classes", 10)
+    assert cost["parameters"] > 0
+    assert fault("convert", "--from", "darts", "-", stdin="__import__('os')")["path"] == ""
+    assert fault("convert", "--from", "magic", "-")["path"] == "/from"
+
+
 def test_compatibility_is_true_or_a_reason() -> None:
     for row in value("compatible").values():
         assert all(answer is True or (isinstance(answer, str) and answer) for answer in row.values())

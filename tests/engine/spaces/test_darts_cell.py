@@ -23,7 +23,8 @@ from engine.spec import parse_space
 torch.set_num_threads(1)
 CIFAR = (3, 32, 32)
 NAMES = {"sep3": "sep_conv_3x3", "sep5": "sep_conv_5x5", "sep7": "sep_conv_7x7", "avg3": "avg_pool_3x3",
-         "max3": "max_pool_3x3", "skip": "skip_connect", "dil3": "dil_conv_3x3", "dil5": "dil_conv_5x5", "conv7": "conv_7x1_1x7", "none": "none"}
+         "max3": "max_pool_3x3", "skip": "skip_connect",
+         "dil3": "dil_conv_3x3", "dil5": "dil_conv_5x5", "conv7": "conv_7x1_1x7", "none": "none"}
 
 
 def genotype(normal: str, normal_concat: list[int], reduce: str, reduce_concat: list[int]) -> dict[str, Any]:
@@ -229,11 +230,14 @@ def _moved(key: str, moves: dict[str, str]) -> str:
 
 
 @pytest.mark.parametrize(("path", "change"), [
-    ("/at/normal", {"normal": DARTS_V1["normal"][:6], "normal_concat": [2, 3, 4]}), ("/at/normal/1/1", {"normal": [["skip_connect", 0]] * 8}),
+    ("/at/normal", {"normal": DARTS_V1["normal"][:6], "normal_concat": [2, 3, 4]}),
+    ("/at/normal/1/1", {"normal": [["skip_connect", 0]] * 8}),
     ("/at/normal/0/0", {"normal": [["none", 1], *DARTS_V1["normal"][1:]]}),
     ("/at/reduce/0/0", {"reduce": [["sep_conv_7x7", 0], *DARTS_V1["reduce"][1:]]}),
     ("/at/reduce/0/0", {"reduce": [["magic", 0], *DARTS_V1["reduce"][1:]]}),
-    ("/at/normal_concat", {"normal_concat": [3, 4, 5]}), ("/at/normal_concat", {"normal_concat": [5, 4, 3, 2]}), ("/at/reduce_concat/0", {"reduce_concat": [99]})], ids=str)
+    ("/at/normal_concat", {"normal_concat": [3, 4, 5]}),
+    ("/at/normal_concat", {"normal_concat": [5, 4, 3, 2]}),
+    ("/at/reduce_concat/0", {"reduce_concat": [99]})], ids=str)
 def test_what_is_no_member_is_refused_at_its_place(path: str, change: dict[str, Any]) -> None:
     with pytest.raises(Invalid) as caught:
         PAPER.parse({**DARTS_V1, **change}, "/at")
