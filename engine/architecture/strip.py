@@ -112,11 +112,11 @@ class _Details:
 
 
 def _parts(cell: Graph) -> dict[str, str]:
-    """What layers may be called after, longest first, and the node that is meant: "normal_block_1" also as "block_1"."""
-    names = {node.name.removeprefix(f"{node.group}_"): node.name for node in cell} | {node.name: node.name for node in cell}
-    return dict(sorted(names.items(), key=lambda item: len(item[0]), reverse=True))
+    """What layers may be called after, and the node that is meant: "normal_block_1" also as "block_1"."""
+    return {node.name.removeprefix(f"{node.group}_"): node.name for node in cell} | {node.name: node.name for node in cell}
 
 
 def _part(name: str, parts: Mapping[str, str]) -> str | None:
-    """The node of the cell that a layer belongs to: the longest name that occurs in the layer's, in whole words."""
-    return next((node for short, node in parts.items() if f"_{short}_" in f"_{name}_"), None)
+    """The node of the cell that a layer belongs to: the first name that occurs in the layer's in whole words, the longest."""
+    found = ((f"_{name}_".find(f"_{short}_"), -len(short), node) for short, node in parts.items())
+    return min((place for place in found if place[0] >= 0), default=(0, 0, None))[2]

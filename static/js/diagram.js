@@ -1,236 +1,189 @@
-// An architecture's diagram: dagre finds the places, we draw SVG with stable ids. Draws cells (ops on edges) and chains.
+// An architecture at three zooms: the network as a strip, its cells, the layers of an operation. Enter goes in, Escape out.
 
-import { save } from "./words.js";
+import { Cells } from "./diagram/cells.js";
+import { savePng, saveSvg } from "./diagram/files.js";
+import { LayersView } from "./diagram/layers.js";
+import { legend } from "./diagram/marks.js";
+import { Scene } from "./diagram/scene.js";
+import { Strip } from "./diagram/strip.js";
 
-const DAGRE = new URL("../vendor/dagre-3.1.3/dagre.min.js", import.meta.url);
-const SVG = "http://www.w3.org/2000/svg";
-const STATES = new Set(["input", "add", "concat"]);
-const NOTHING = new Set(["none", "zero"]);
-const PASSING = new Set(["skip_connect", "identity", "skip"]);
-const RADIUS = 15;
-const UNIT = 74;
-const moves = () => !matchMedia("(prefers-reduced-motion: reduce)").matches;
-let loading = null;
+export { picture } from "./diagram/picture.js";
+
+const ZOOMS = { macro: "Network", cell: "Cell", detail: "Layers" };
 let numbered = 0;
 
-function dagreLibrary() {
-  if (window.dagre) return Promise.resolve(window.dagre);
-  loading ??= new Promise((resolve, reject) => {
-    const script = document.createElement("script");
-    script.src = DAGRE;
-    script.onload = () => resolve(window.dagre);
-    script.onerror = () => reject(new Error("the layout library did not load"));
-    document.head.append(script);
-  });
-  return loading;
-}
-
-const look = (op) => (NOTHING.has(op) ? "faint" : PASSING.has(op) || op.includes("pool") ? "" : "strong");
-
-// A sum is a small circle with its number in it.
-const short = (text) => text.replace(/^input$/, "in").replace(/^output$/, "out").replace(/^(sum|node) (?=\d+$)/, "");
-
-// The graph as a person draws it: an op between two sums becomes the label of an edge, any other op a box.
-export function picture(cell) {
-  const byName = new Map(cell.nodes.map((node) => [node.name, node]));
-  const consumers = new Map(cell.nodes.map((node) => [node.name, cell.nodes.filter((other) => other.inputs.includes(node.name))]));
-  const isState = (node) => node && STATES.has(node.op);
-  const onEdge = (node) => !isState(node) && node.inputs.length === 1 && isState(byName.get(node.inputs[0])) &&
-    consumers.get(node.name).length === 1 && isState(consumers.get(node.name)[0]) && node.name !== cell.output;
-  const named = (node) => (isState(node) ? short(node.label || node.op) : node.label || node.op);
-  const nodes = cell.nodes.filter((node) => !onEdge(node)).map((node) => ({
-    id: node.name, label: named(node), round: isState(node) && named(node).length <= 4,
-    role: node.op === "input" ? "in" : node.name === cell.output ? "out" : "",
-  }));
-  const edges = cell.nodes.filter(onEdge).map((node) => ({
-    id: node.name, from: node.inputs[0], to: consumers.get(node.name)[0].name, label: node.label || node.op, look: look(node.op),
-  }));
-  for (const node of cell.nodes.filter((one) => !onEdge(one))) {
-    for (const source of node.inputs.filter((name) => !onEdge(byName.get(name)))) {
-      edges.push({ id: `${source}-${node.name}`, from: source, to: node.name, label: "", look: "" });
-    }
-  }
-  return { nodes, edges };
-}
-
-const wide = (text) => Math.max(2 * RADIUS, text.length * 5.9 + 14);
-
-// Chains go down; cells go to the right, or down as well where the place is too narrow to read them.
-function arranged(library, content, room) {
-  const chain = content.edges.every((edge) => !edge.label) && content.nodes.length > 4;
-  const graph = laidOut(library, content, chain);
-  return chain || !room || graph.graph().width <= 1.2 * room ? graph : laidOut(library, content, true);
-}
-
-function laidOut(library, { nodes, edges }, down) {
-  const graph = new library.graphlib.Graph({ multigraph: true });
-  graph.setGraph({ rankdir: down ? "TB" : "LR", nodesep: 22, ranksep: down ? 20 : 14, edgesep: 12, marginx: 8, marginy: 8 });
-  for (const node of nodes) {
-    graph.setNode(node.id, { width: node.round ? wide("") + 8 : wide(node.label), height: node.round ? 2 * RADIUS + 8 : 28 });
-  }
-  for (const edge of edges) {
-    const size = edge.label ? { width: wide(edge.label), height: 20, labelpos: "c" } : {};
-    graph.setEdge(edge.from, edge.to, size, edge.id);
-  }
-  library.layout(graph);
-  return graph;
-}
-
-function element(name, attributes = {}, text = "") {
-  const made = document.createElementNS(SVG, name);
-  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
-  if (text) made.textContent = text;
-  return made;
-}
-
-function smooth(points) {
-  const [first, ...rest] = points;
-  if (rest.length < 2) return `M${first.x},${first.y}` + rest.map(({ x, y }) => `L${x},${y}`).join("");
-  let path = `M${first.x},${first.y}`;
-  for (let i = 0; i < rest.length - 1; i += 1) {
-    const end = i === rest.length - 2 ? rest[i + 1] : { x: (rest[i].x + rest[i + 1].x) / 2, y: (rest[i].y + rest[i + 1].y) / 2 };
-    path += `Q${rest[i].x},${rest[i].y} ${end.x},${end.y}`;
-  }
-  return path;
-}
-
-function standing({ name, shape, size }, i) {
-  const middle = (i + 0.5) * UNIT;
-  return [element("rect", { class: "node in", x: i * UNIT + 8, width: UNIT - 16, y: 48 - size, height: size, rx: 3 }),
-    element("text", { x: middle, y: 61, "text-anchor": "middle" }, name),
-    element("text", { class: "quiet", x: middle, y: 74, "text-anchor": "middle" }, shape)];
-}
-
-function listed({ name, shape, size }, i) {
-  return [element("rect", { class: "node in", x: 30 - size / 2, width: size, y: 20 * i + 7, height: 12, rx: 3 }),
-    element("text", { x: 72, y: 20 * i + 17 }, name),
-    element("text", { class: "quiet", x: 226, y: 20 * i + 17, "text-anchor": "end" }, shape)];
-}
-
 export class Diagram {
-  constructor(host, name = "diagram") {
-    this.host = host;
-    this.id = `${name}-${(numbered += 1)}`;
-    this.parts = new Map();                          // stable id -> element: what stays is moved, not made anew
+  // options: {words: whether the description in words stands below, file: name of downloads}
+  constructor(host, name = "diagram", options = {}) {
+    Object.assign(this, { host, options, id: `${name}-${(numbered += 1)}`, zoom: "cell", at: { box: 0, member: 0, part: null } });
+    const scene = (zoom, up) => new Scene(zoom === "cell" ? this.id : `${this.id}-${zoom}`, up);
+    this.scenes = { macro: scene("macro"), cell: scene("cell", () => this.go("macro", true)), detail: scene("detail", () => this.go("cell", true)) };
+    this.cells = new Cells(this.scenes.cell, (number, part, words) => this.openPart(number, part, words));
+    this.strip = new Strip(this.scenes.macro, (box, member) => this.openBox(box, member));
+    this.layers = new LayersView(this.scenes.detail);
   }
 
-  // drawing: {cell, macro, words}; title: words for people who do not see it
+  // drawing: {cells or cell, macro, details, words}; title: words for people who do not see it
   async draw(drawing, title) {
     const turn = (this.turn = Symbol(title));
-    const library = await dagreLibrary();
-    if (turn !== this.turn) return;
-    const content = picture(drawing.cell);
-    const graph = arranged(library, content, this.host.clientWidth);
-    this.frame(graph.graph(), title, drawing.words ?? "");
-    const seen = new Set();
-    for (const edge of content.edges) this.edge(edge, graph.edge(edge.from, edge.to, edge.id), seen);
-    for (const node of content.nodes) this.node(node, graph.node(node.id), seen);
-    for (const [key, part] of this.parts) {
-      if (!seen.has(key)) part.remove(), this.parts.delete(key);
+    const macro = (drawing.macro ?? []).map((box) => ({ ...box, members: box.members ?? [box] }));
+    const first = !this.drawing;
+    this.drawing = { ...drawing, macro, cells: drawing.cells ?? [drawing.cell], details: drawing.details ?? [] };
+    this.title = title;
+    const bare = !macro.length;
+    if (first || this.bare !== bare) this.furnish(bare);
+    if (!macro[this.at.box]?.members[this.at.member]) this.at = { box: 0, member: 0, part: null };
+    await this.paint(turn);
+    if (turn === this.turn) this.host.dataset.drawn = "true";
+  }
+
+  // Everything around the drawing: zooms, where we are, the legend, the words.
+  furnish(bare) {
+    this.bare = bare;
+    this.view = made("div", "view");
+    if (bare) return this.host.replaceChildren(this.view);
+    const bar = made("div", "zooms");
+    bar.setAttribute("role", "group");
+    bar.setAttribute("aria-label", "Zoom");
+    this.buttons = Object.fromEntries(Object.entries(ZOOMS).map(([zoom, word]) => [zoom, button(word, () => this.go(zoom))]));
+    this.repeats = button("Each repeat", () => this.toggle());
+    bar.append(...Object.values(this.buttons), this.repeats, this.files());
+    this.place = made("p", "hint place");
+    this.place.setAttribute("aria-live", "polite");
+    this.legend = made("div", "");
+    this.host.replaceChildren(bar, this.place, this.view, this.legend);
+    if (this.options.words) this.host.append(this.inWords());
+  }
+
+  files() {
+    const box = made("span", "files");
+    const name = () => `${this.options.file ?? "network"}${this.zoom === "cell" ? "" : `_${ZOOMS[this.zoom].toLowerCase()}`}`;
+    for (const [word, act] of [["SVG", () => this.save(name())], ["PNG", () => this.savePng(name())]]) {
+      const one = button(word, act);
+      one.className = "btn btn-link btn-sm px-0 py-1";
+      box.append(one);
     }
-    this.strip(drawing.macro ?? []);
-    this.host.dataset.drawn = "true";
+    return box;
   }
 
-  frame({ width, height }, title, words) {
-    if (!this.svg) {
-      this.svg = element("svg", { role: "img", id: this.id, width: "100%", "aria-labelledby": `${this.id}-title ${this.id}-words` });
-      this.title = element("title", { id: `${this.id}-title` });
-      this.words = element("desc", { id: `${this.id}-words` });
-      const marker = element("marker", { id: `${this.id}-arrow`, viewBox: "0 0 8 8", refX: 7, refY: 4, markerWidth: 7, markerHeight: 7,
-        orient: "auto-start-reverse", markerUnits: "userSpaceOnUse" });
-      marker.append(element("path", { d: "M0,0L8,4L0,8z", fill: "var(--nw-muted)" }));
-      const defs = element("defs");
-      defs.append(marker);
-      this.edges = element("g");
-      this.nodes = element("g");
-      this.svg.append(this.title, this.words, defs, this.edges, this.nodes);
-      this.host.replaceChildren(this.svg);
+  inWords() {
+    const box = made("details", "in-words");
+    box.append(Object.assign(made("summary", "hint"), { textContent: "In words" }), (this.told = made("p", "hint mb-0")));
+    return box;
+  }
+
+  async paint(turn = this.turn) {
+    const { drawing, zoom, title } = this;
+    const room = this.host.clientWidth;
+    let kinds = new Set();
+    if (zoom === "macro") this.strip.draw(drawing.macro, this.caption(), "From input to output:", room);
+    else if (zoom === "cell") kinds = await this.cells.draw(drawing.cells, title, drawing.words ?? "", room);
+    else kinds = await this.layers.draw(this.found(), this.caption(), room);
+    if (turn !== this.turn || zoom !== this.zoom) return;
+    const shown = zoom === "detail" ? [this.scenes.detail.svg, this.layers.table] : [this.scenes[zoom].svg];
+    if (this.view.firstChild !== shown[0]) this.view.replaceChildren(...shown);
+    this.host.dataset.zoom = zoom;
+    if (!this.bare) this.tell(kinds);
+  }
+
+  tell(kinds) {
+    for (const [zoom, one] of Object.entries(this.buttons)) one.setAttribute("aria-pressed", String(zoom === this.zoom));
+    this.repeats.hidden = this.zoom !== "macro" || this.drawing.macro.every((box) => box.members.length < 2);
+    this.repeats.setAttribute("aria-pressed", String(this.strip.apart));
+    const where = this.whereabouts();
+    if (this.place.textContent !== where) this.place.textContent = where;
+    this.legend.replaceChildren(...(kinds.size ? [legend(kinds)] : []));
+    if (this.told) this.told.textContent = this.drawing.words ?? "";
+  }
+
+  whereabouts() {
+    if (this.zoom === "macro") return `The network: ${this.drawing.macro.length} groups of layers, as high as their feature maps`;
+    const { at } = this;
+    const detail = this.detail();
+    if (this.zoom === "cell") return at.opened ? `Opened at ${at.opened}` : "Click an operation, or press Enter on it, for its layers";
+    if (!detail) return "The layers of this group are too many to list";
+    const count = this.found().length;
+    if (!count) return `No layers are listed for ${at.words}`;
+    return `${count} layer${count === 1 ? "" : "s"}${at.part ? ` of ${at.words}` : ""} in ${detail.group || "the network"}`;
+  }
+
+  // The layers in question: of a group, or of one node of a cell in it.
+  detail() {
+    const box = this.drawing.macro[this.at.box];
+    return this.drawing.details[box?.members[this.at.member]?.detail];
+  }
+
+  found() {
+    const layers = this.detail()?.layers ?? [];
+    return this.at.part ? layers.filter((layer) => layer.part === this.at.part) : layers;
+  }
+
+  openBox(box, member) {
+    const group = this.drawing.macro[box].members[member];
+    this.at = { box, member, part: null, opened: group.group };
+    if (!Number.isInteger(group.cell)) return this.go("detail", true);
+    const part = this.drawing.details[group.detail]?.layers.find((layer) => layer.part)?.part;
+    this.go("cell", true, part);
+  }
+
+  // A node is opened in the group that one came from, if it is of this kind of cell; else in the first that has it.
+  openPart(cell, part, words) {
+    if (this.bare) return;
+    const has = (member) => member?.cell === cell && this.drawing.details[member.detail]?.layers.some((layer) => layer.part === part);
+    const { box, member } = this.at;
+    let at = { box, member };
+    if (!has(this.drawing.macro[box]?.members[member])) {
+      const of = (one) => one.members.findIndex(has);
+      const first = this.drawing.macro.findIndex((one) => of(one) >= 0);
+      if (first >= 0) at = { box: first, member: of(this.drawing.macro[first]) };
     }
-    this.title.textContent = title;
-    this.words.textContent = words;
-    this.svg.setAttribute("viewBox", `0 0 ${Math.ceil(width)} ${Math.ceil(height)}`);
-    Object.assign(this.svg.style, { maxWidth: `${Math.ceil(width * 1.3)}px`, maxHeight: "26rem", display: "block", margin: "0 auto" });
+    this.at = { ...at, part, words };
+    this.go("detail", true);
   }
 
-  part(key, layer, make, seen) {
-    seen.add(key);
-    if (!this.parts.has(key)) {
-      const part = element("g", { id: `${this.id}-${key}` });
-      part.append(...make());
-      layer.append(part);
-      this.parts.set(key, part);
-    }
-    return this.parts.get(key);
+  // part: the node of the cell to come to
+  async go(zoom, follow = false, part = null) {
+    const from = this.at.part ?? part;
+    if (zoom === "detail" && this.zoom !== "cell" && !follow) this.at = { ...this.at, part: null };
+    this.zoom = zoom;
+    await this.paint();
+    if (!follow || zoom !== this.zoom) return;
+    const scene = this.scenes[zoom];
+    const known = [...scene.items.keys()].find((id) => zoom === "cell" && from && new RegExp(`-(node|label)-${from}-`).test(id));
+    if (scene.items.size && !scene.svg.hasAttribute("hidden")) scene.focus(known);
+    else this.layers.table.focus();
   }
 
-  move(part, { x, y }) {
-    part.style.transition = moves() ? "transform 300ms ease" : "none";
-    part.style.transform = `translate(${x}px, ${y}px)`;
+  toggle() {
+    this.strip.apart = !this.strip.apart;
+    this.paint();
   }
 
-  node(node, place, seen) {
-    const make = () => [
-      node.round ? element("circle", { r: RADIUS }) : element("rect", { height: 28, y: -14, rx: 6 }),
-      element("text", { "text-anchor": "middle", y: 4 }),
-    ];
-    const part = this.part(`node-${node.id}-${node.round ? "round" : "box"}`, this.nodes, make, seen);
-    const [shape, text] = part.children;
-    shape.setAttribute("class", `node ${node.role}`);
-    if (!node.round) {
-      shape.setAttribute("width", place.width);
-      shape.setAttribute("x", -place.width / 2);
-    }
-    text.textContent = node.label;
-    this.move(part, place);
-  }
-
-  edge(edge, route, seen) {
-    const line = this.part(`edge-${edge.id}`, this.edges, () => [element("path", { "marker-end": `url(#${this.id}-arrow)` })], seen);
-    line.firstChild.setAttribute("class", `edge ${edge.look}`);
-    line.firstChild.setAttribute("d", smooth(route.points));
-    if (!edge.label) return;
-    const make = () => [element("rect", { class: "op", height: 18, y: -9, rx: 4 }), element("text", { "text-anchor": "middle", y: 4 })];
-    const label = this.part(`label-${edge.id}`, this.nodes, make, seen);
-    const width = wide(edge.label) - 6;
-    label.firstChild.setAttribute("width", width);
-    label.firstChild.setAttribute("x", -width / 2);
-    label.lastChild.textContent = edge.label;
-    label.lastChild.setAttribute("class", edge.look === "faint" ? "quiet" : "");
-    this.move(label, route);
-  }
-
-  // The whole network at a glance: a box a group, as high as its feature map is large; as wide, where they stand in a list.
-  strip(macro) {
-    this.macro?.remove();
-    if (!macro.length) return;
-    const boxes = macro.map(({ group, shape }) => ({ name: (group || "layers").split(":")[0], shape: shape.join("×"),
-      size: 8 + 6 * Math.log2(Math.max(1, shape.length === 3 ? shape[1] : 1)) }));
-    const list = this.host.clientWidth > 0 && UNIT * boxes.length > 1.2 * this.host.clientWidth;
-    const [width, height] = list ? [230, 20 * boxes.length + 8] : [UNIT * boxes.length, 78];
-    this.macro = element("svg", { role: "img", width: "100%", viewBox: `0 0 ${width} ${height}`,
-      "aria-label": `Network: ${boxes.map((box) => `${box.name} ${box.shape}`).join(", ")}` });
-    Object.assign(this.macro.style, { maxWidth: `${width * 1.3}px`, display: "block", margin: "0.5rem auto 0" });
-    boxes.forEach((box, i) => this.macro.append(...(list ? listed(box, i) : standing(box, i))));
-    this.host.append(this.macro);
-  }
-
-  // The cell as a file of its own: colours are written out, because the page's tokens stay behind.
+  // What is shown now, as a file.
   save(file) {
-    if (!this.svg) return;
-    const copy = this.svg.cloneNode(true);
-    const [from, to] = [this.svg, copy].map((svg) => [svg, ...svg.querySelectorAll("*")]);
-    const kept = ["fill", "stroke", "stroke-width", "stroke-dasharray", "opacity", "font-family", "font-size", "text-anchor"];
-    from.forEach((one, i) => {
-      const style = getComputedStyle(one);
-      for (const name of kept) to[i].setAttribute(name, style.getPropertyValue(name));
-      const move = one.style.transform.match(/translate\((.+)px, (.+)px\)/);
-      if (move) to[i].setAttribute("transform", `translate(${move[1]} ${move[2]})`);
-      to[i].removeAttribute("style");
-    });
-    const [, , width, height] = this.svg.getAttribute("viewBox").split(" ");
-    copy.setAttribute("width", width);
-    copy.setAttribute("height", height);
-    save(new XMLSerializer().serializeToString(copy), `${file}.svg`, "image/svg+xml");
+    if (this.shown()) saveSvg(this.shown(), this.caption(), file);
   }
+
+  savePng(file) {
+    return this.shown() ? savePng(this.shown(), this.caption(), file) : null;
+  }
+
+  shown() {
+    const svg = this.view?.firstChild;
+    return svg?.hasAttribute("hidden") ? null : svg;
+  }
+
+  caption() {
+    return this.zoom === "cell" ? this.title : `${this.title}: ${this.whereabouts()}`;
+  }
+}
+
+function made(name, className) {
+  return Object.assign(document.createElement(name), { className });
+}
+
+function button(word, act) {
+  const one = Object.assign(made("button", "btn btn-plain btn-sm"), { type: "button", textContent: word });
+  one.addEventListener("click", act);
+  return one;
 }

@@ -1,12 +1,12 @@
 // The best network so far. Listens to incumbent. Draws its cell; what stays between two networks stays in its place.
 
-import { tool, toolbar } from "../chart.js";
+import { toolbar } from "../chart.js";
 import { Diagram } from "../diagram.js";
 import { paced } from "../pace.js";
 import { count, score } from "../words.js";
 
 export function mount(panel, search) {
-  const diagram = new Diagram(panel.querySelector("[data-diagram]"), "incumbent");
+  const diagram = new Diagram(panel.querySelector("[data-diagram]"), "incumbent", { words: true });
   const summary = panel.querySelector("[data-summary]");
   const heading = panel.querySelector("h2");
   const drawings = new Map();
@@ -34,6 +34,7 @@ export function mount(panel, search) {
         drawings.set(number, await answer.json());
       }
       if (search.incumbent.trial !== number) return;
+      diagram.options.file = `trial_${number}`;
       await diagram.draw(drawings.get(number), `Network of trial ${number}`);
       panel.dataset.trial = number;
     } catch (error) {
@@ -41,7 +42,6 @@ export function mount(panel, search) {
     }
   });
 
-  toolbar(panel).append(tool("SVG", () => diagram.save(`trial_${search.incumbent?.trial ?? ""}`)));
   draw();
   return search.on("incumbent", draw);
 }
