@@ -75,10 +75,16 @@ class _Details:
         self.parts = [_parts(graph) for graph in cells.values()]
         self.found: list[dict[str, Any]] = []
         self.known: dict[str, int] = {}
+        self.kinds: dict[str, int | None] = {}
         self.left = LISTED
 
     def cell(self, group: Group) -> int | None:
         """Which kind of cell the group is: the one that its name tells of, or the first whose names its layers bear."""
+        if group.name not in self.kinds:
+            self.kinds[group.name] = self._kind(group)
+        return self.kinds[group.name]
+
+    def _kind(self, group: Group) -> int | None:
         named = [i for i, title in enumerate(self.titles) if title and title in group.name.lower()]
         names = [node.name for node, _ in group.layers if node.op != "input"]
         return next((i for i in named or range(len(self.parts)) if any(_part(name, self.parts[i]) for name in names)), None)
@@ -113,10 +119,12 @@ class _Details:
 
 def _parts(cell: Graph) -> dict[str, str]:
     """What layers may be called after, and the node that is meant: "normal_block_1" also as "block_1"."""
-    return {node.name.removeprefix(f"{node.group}_"): node.name for node in cell} | {node.name: node.name for node in cell}
+    short = {f"_{node.name.removeprefix(f'{node.group}_')}_": node.name for node in cell}
+    return short | {f"_{node.name}_": node.name for node in cell}
 
 
 def _part(name: str, parts: Mapping[str, str]) -> str | None:
-    """The node of the cell that a layer belongs to: the first name that occurs in the layer's in whole words, the longest."""
-    found = ((f"_{name}_".find(f"_{short}_"), -len(short), node) for short, node in parts.items())
-    return min((place for place in found if place[0] >= 0), default=(0, 0, None))[2]
+    """The node of the cell that a layer belongs to: the first (of several the longest) whose name is in the layer's."""
+    told = f"_{name}_"
+    found = [(told.find(word), -len(word), node) for word, node in parts.items() if word in told]
+    return min(found)[2] if found else None

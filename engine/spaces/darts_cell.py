@@ -24,6 +24,7 @@ from engine.spaces.space import Parameter
 EIGHT = ("none", "max_pool_3x3", "avg_pool_3x3", "skip_connect", "sep_conv_3x3", "sep_conv_5x5", "dil_conv_3x3",
          "dil_conv_5x5")
 CELLS = darts_format.CELLS
+TITLES = ("Normal cell", "Reduction cell")
 PAPER = {"nodes": 4, "ops": list(EIGHT), "stem": "cifar", "stem_multiplier": 3}
 PRESETS = {"paper": {**PAPER, "channels": 36, "layers": 20}, "search": {**PAPER, "channels": 16, "layers": 8},
            "imagenet": {**PAPER, "channels": 48, "layers": 14, "stem": "imagenet"},
@@ -125,6 +126,9 @@ class DartsCell(Conditional):
         pair = Node("pair", "cells", tuple(graph.output for graph in drawn), label="both cells")
         return Graph((*(node for graph in drawn for node in graph), pair), "pair")
 
+    def pictures(self, architecture: Architecture) -> Mapping[str, Graph]:
+        return {title: _drawn(architecture.genotype, cell) for title, cell in zip(TITLES, CELLS, strict=True)}
+
     def canonical(self, architecture: Architecture) -> str:
         return digest([canonical_id(_drawn(architecture.genotype, cell)) for cell in CELLS])
 
@@ -146,19 +150,16 @@ class DartsCell(Conditional):
     def _skeleton(self, classes: int, build: CellBuilder, affine: bool) -> Graph:
         layers, width, stage = Layers(), self.channels, 1
         before, last = self._stem(layers)
-        layers.begin("stage 1")
         for number in range(self.layers):
             if reduction := number in (self.layers // 3, 2 * self.layers // 3):
                 width, stage = 2 * width, stage + 1
-                layers.begin(f"reduction {stage - 1}")
+            layers.begin(f"reduction {stage - 1}" if reduction else f"stage {stage} cell {number + 1}")
             name = f"cell_{number + 1}"
             stride = 2 if before.halvings < last.halvings else 1
             entered = [matched(Place(layers, f"{name}_input_0", before.name, before.channels, width, stride, affine)),
                        matched(Place(layers, f"{name}_input_1", last.name, last.channels, width, 1, affine))]
             inputs = [State(source, width, last.halvings) for source in entered]
             before, last = last, build(layers, name, inputs[0], inputs[1], width, reduction)
-            if reduction:
-                layers.begin(f"stage {stage}")
         layers.begin("head")
         layers.linear("classifier", layers.put("head_pool", "global_avg_pool", last.name), classes)
         return layers.graph()

@@ -258,7 +258,7 @@ def test_the_diagram_follows_the_incumbent_and_keeps_its_nodes(opened: Opened) -
     assert node is not None
     assert node.evaluate("(one) => one.isConnected"), "a node that stays must not be made anew"
     label = stage.page.locator("[data-panel=incumbent] svg").first
-    assert label.get_attribute("role") == "img"
+    assert label.get_attribute("role") == "group"
     assert "The output adds conv of 1" in label.locator("desc").text_content()
     with stage.page.expect_download() as download:
         stage.page.locator("[data-panel=incumbent] button", has_text="SVG").click()

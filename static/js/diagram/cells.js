@@ -73,7 +73,7 @@ export class Cells {
     if (!edge.label) return;
     const named = at.layout.named;
     const make = () => (named ? [element("rect", { class: "op", height: 18, y: -9, rx: 4 }), element("text", { "text-anchor": "middle", y: 4, x: 7 })]
-      : [element("circle", { class: "op", r: 7 })]);
+      : [element("circle", { class: "op", r: 7 }), element("title", {}, edge.words)]);
     const label = this.scene.part(`${at.prefix}label-${edge.id}-${named ? "words" : "sign"}`, labels, make);
     const width = labelled(edge);
     if (named) {

@@ -7,7 +7,7 @@ const BOX = 28;
 const ORDERED = 14;                                  // merges up to which each has a rank of its own
 const SKIPPED = 1.2;                                 // plain edges a node, from which all stand in one column
 const NAMED = 40;                                    // edges up to which their words are shown
-const PITCH = { x: 76, y: 60 };                      // of a grid without words on its edges
+const PITCH = { x: 76, y: 60 };                      // of a grid, whose edges have signs only
 
 export const wide = (text) => Math.max(2 * RADIUS, text.length * 5.9 + 14);
 export const boxed = (node) => wide(node.label) + (node.family === "state" ? 0 : 14);
@@ -17,30 +17,20 @@ export const labelled = (edge) => wide(edge.label) + 14;           // the sign s
 export function arrange(library, content, room, known = null) {
   const grid = content.nodes.some((node) => node.place);
   const ops = content.edges.filter((edge) => edge.label);
-  const named = ops.length > 0 && ops.length <= NAMED && (!grid || !room || columns(content) * pitchOf(ops, true).x <= 1.25 * room);
+  const named = ops.length > 0 && ops.length <= NAMED && !grid;
   const sizes = new Map(content.nodes.map((node) => [node.id,
     node.round ? { width: 2 * RADIUS, height: 2 * RADIUS } : { width: boxed(node), height: BOX }]));
-  let found = grid ? onGrid(content, sizes, pitchOf(ops, named)) : known && stays(content, sizes, known);
+  let found = grid ? onGrid(content, sizes) : known && stays(content, sizes, known);
   if (!found) found = flow(library, content, sizes, named, ops.length, room);
   if (known && !grid && !found.kept) align(found, known.places);
-  const dots = grid ? free(content, found.places, pitchOf(ops, named)) : [];
+  const dots = grid ? free(content, found.places) : [];
   const routes = found.lines ? new Map([...found.lines].map(([id, line]) => [id, smooth(line)])) : routed(content, found.places, named, found.kept ? known.pitch : found.pitch);
   const bounds = around(found.places, routes, content, named);
   return { places: found.places, routes, named, dots, down: found.down, pitch: found.kept ? known.pitch : found.pitch, bounds: known && found.kept ? joined(bounds, known.bounds) : bounds };
 }
 
-function pitchOf(ops, named) {
-  const longest = named ? Math.max(...ops.map(labelled)) : 0;
-  return { x: Math.max(PITCH.x, longest + 46), y: longest ? 76 : PITCH.y };
-}
-
-function columns({ nodes }) {
-  const all = nodes.filter((node) => node.place).map((node) => node.place[0]);
-  return Math.max(...all) - Math.min(...all) + 1;
-}
-
 // The places of the grid where nothing stands.
-function free({ nodes }, places, pitch) {
+function free({ nodes }, places) {
   const all = nodes.filter((node) => node.place).map((node) => node.place);
   const span = (values) => [Math.floor(Math.min(...values)), Math.ceil(Math.max(...values))];
   const [left, right] = span(all.map(([column]) => column));
@@ -49,19 +39,19 @@ function free({ nodes }, places, pitch) {
   const found = [];
   for (let column = left; column <= right; column += 1) {
     for (let row = top; row <= bottom; row += 1) {
-      const at = { x: column * pitch.x, y: row * pitch.y };
+      const at = { x: column * PITCH.x, y: row * PITCH.y };
       if (!taken.has(`${at.x},${at.y}`)) found.push(at);
     }
   }
   return found;
 }
 
-function onGrid(content, sizes, pitch) {
+function onGrid(content, sizes) {
   const places = new Map();
   let homeless = 0;                                  // what has no place of its own stands in a row above
   for (const node of content.nodes) {
     const [column, row] = node.place ?? [homeless++, -1];
-    places.set(node.id, { ...sizes.get(node.id), x: column * pitch.x, y: row * pitch.y });
+    places.set(node.id, { ...sizes.get(node.id), x: column * PITCH.x, y: row * PITCH.y });
   }
   return { places, down: false };
 }
@@ -107,6 +97,7 @@ function layered(library, { nodes, edges }, sizes, { down, named, ordered }) {
   if (ordered) {                                     // each sum a rank of its own, so that any later cell fits its places
     const sums = nodes.filter((node) => node.role !== "in");
     sums.slice(1).forEach((node, i) => graph.setEdge(sums[i].id, node.id, { weight: 0 }, `order-${i}`));
+    for (const node of nodes) if (node.role === "in" && sums.length) graph.setEdge(node.id, sums[0].id, { weight: 0 }, `first-${node.id}`);
   }
   library.layout(graph);
   const places = new Map(nodes.map(({ id }) => [id, { ...sizes.get(id), x: graph.node(id).x, y: graph.node(id).y }]));

@@ -40,8 +40,9 @@ export function picture(cell) {
 // "Output, reads sum 1 and conv 3×3": what a node of the drawing says when it is reached.
 export function spoken(content, node) {
   const named = new Map(content.nodes.map((one) => [one.id, one.words]));
-  if (node.from) return `${node.words}, from ${named.get(node.from)} to ${named.get(node.to)}`;
+  const start = ` ${node.words} `.includes(` ${node.label} `) ? node.words : `${node.label}: ${node.words}`;
+  if (node.from) return `${start}, from ${named.get(node.from)} to ${named.get(node.to)}`;
   const arriving = content.edges.filter((edge) => edge.to === node.id);
   const told = arriving.map((edge) => (edge.label ? `${edge.words} of ${named.get(edge.from)}` : named.get(edge.from)));
-  return told.length ? `${node.words}, reads ${told.join(", ")}` : node.words;
+  return told.length ? `${start}, reads ${told.join(", ")}` : start;
 }

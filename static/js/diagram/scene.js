@@ -23,7 +23,7 @@ export class Scene {
     this.layer = element("g");
     this.svg.append(this.title, this.words, defs, this.layer);
     this.svg.addEventListener("keydown", (event) => this.key(event));
-    this.svg.addEventListener("click", (event) => this.open(event.target.closest(".item")?.id));
+    this.svg.addEventListener("click", (event) => this.open(this.of(event.target)));
     this.svg.addEventListener("focusin", (event) => this.enter(event.target.closest(".item")?.id));
   }
 
@@ -68,6 +68,11 @@ export class Scene {
     Object.assign(this.svg.style, style, { display: "block", margin: "0 auto" });
     if (!this.items.has(this.at)) this.at = this.items.keys().next().value ?? null;
     for (const [id, { part }] of this.items) part.setAttribute("tabindex", id === this.at ? 0 : -1);
+  }
+
+  // What is around an item, its captions, belongs to it.
+  of(target) {
+    return (target.closest(".item") ?? target.closest("[data-around]")?.querySelector(".item"))?.id;
   }
 
   enter(id) {

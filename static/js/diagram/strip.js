@@ -31,18 +31,26 @@ export class Strip {
     const unit = this.unit;
     const foot = tall - (this.rest ? 5.5 : 4.5) * LINE;
     const size = high(box.shape);
-    const [head, rest] = named(box.group);
+    const [head, rest] = named(box.group, unit);
     const texts = [[head, ""], ...(this.rest ? [[rest, "quiet"]] : []), [times(box.shape), ""], [`${count(box.parameters)} params`, "quiet"], [`${count(box.flops)} FLOPs`, "quiet"]];
-    const make = () => [
-      element("rect", { class: `node ${box.cell === null || box.cell === undefined ? "in" : "out"}`, x: 12, width: unit - 24, y: foot - size, height: size, rx: 3 }),
-      ...(onwards ? [element("path", { class: "edge", "marker-end": `url(#${this.scene.id}-arrow)`, d: `M${unit - 11},${foot - 5}H${unit + 11}` })] : []),
-      ...(box.repeats > 1 ? [element("text", { class: "repeats", x: unit / 2, y: foot - size / 2 + 4, "text-anchor": "middle" }, `× ${box.repeats}`)] : []),
-      ...texts.map(([text, look], i) => element("text", { class: look, x: unit / 2, y: foot + LINE * (i + 1), "text-anchor": "middle" }, text)),
+    const key = `${this.apart}-${box.number}-${box.member}`;
+    const make = () => [group([element("rect", { class: `node ${box.cell === null || box.cell === undefined ? "in" : "out"}`, x: 12, width: unit - 24, y: foot - size, height: size, rx: 3 }),
+      ...(box.repeats > 1 ? [element("text", { class: "repeats", x: unit / 2, y: foot - size / 2 + 4, "text-anchor": "middle" }, `× ${box.repeats}`)] : [])],
+      { id: `${this.scene.id}-item-${key}` }),
+      group([...(onwards ? [element("path", { class: "edge", "marker-end": `url(#${this.scene.id}-arrow)`, d: `M${unit - 11},${foot - 5}H${unit + 11}` })] : []),
+      ...texts.map(([text, look], i) => element("text", { class: look, x: unit / 2, y: foot + LINE * (i + 1), "text-anchor": "middle" }, text))], { "aria-hidden": "true" }),
     ];
-    const part = this.scene.part(`box-${this.apart}-${box.number}-${box.member}-${JSON.stringify(box.shape)}-${box.parameters}-${onwards}-${tall}-${unit}`, this.scene.layer, make);
+    const part = this.scene.part(`box-${key}-${JSON.stringify(box.shape)}-${box.parameters}-${onwards}-${tall}-${unit}`, this.scene.layer, make);
     part.setAttribute("transform", `translate(${x} ${y})`);
-    this.scene.item(part, spoken(box), { x: x + unit / 2, y: y + foot }, () => this.open(box.number, box.member));
+    part.setAttribute("data-around", "");
+    this.scene.item(part.firstChild, spoken(box), { x: x + unit / 2, y: y + foot }, () => this.open(box.number, box.member));
   }
+}
+
+function group(children, attributes) {
+  const made = element("g", attributes);
+  made.append(...children);
+  return made;
 }
 
 function one(box, figures, number, member) {
@@ -51,13 +59,14 @@ function one(box, figures, number, member) {
 }
 
 // "cell 1–6" and what follows the colon, as short as a box is wide.
-function named(group) {
+function named(group, unit = UNIT.most) {
   const [head, ...rest] = group.split(": ");
-  const cut = (text) => (text.length > 14 ? `${text.slice(0, 13)}…` : text);
+  const most = Math.floor(unit / 5.6);
+  const cut = (text) => (text.length > most ? `${text.slice(0, most - 1)}…` : text);
   return [cut(head), cut(rest.join(": "))];
 }
 
 function spoken({ group, repeats, shape, layers, parameters, flops }) {
-  const often = repeats > 1 ? `, ${repeats} times` : "";
+  const often = repeats > 1 ? `, × ${repeats}` : "";
   return `${group}${often}: gives ${times(shape)}, ${layers} layers, ${count(parameters)} parameters, ${count(flops)} FLOPs`;
 }

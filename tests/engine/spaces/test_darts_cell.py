@@ -119,7 +119,9 @@ def test_reductions_stand_at_a_third_and_two_thirds() -> None:
     outputs = [shapes[f"cell_{k}_output"] for k in range(1, 21)]
     assert outputs == [(144, 32, 32)] * 6 + [(288, 16, 16)] * 7 + [(576, 8, 8)] * 7
     groups = list(dict.fromkeys(n.group for n in PAPER.network(PAPER.parse(DARTS_V1), CIFAR, 10)))
-    assert groups == ["input", "stem", "stage 1", "reduction 1", "stage 2", "reduction 2", "stage 3", "head"]
+    stages = [[f"stage {k} cell {number}" for number in numbers] for k, numbers in ((1, range(1, 7)), (2, range(8, 14)),
+                                                                                   (3, range(15, 21)))]
+    assert groups == ["input", "stem", *stages[0], "reduction 1", *stages[1], "reduction 2", *stages[2], "head"]
 
 
 def test_only_operations_on_cell_inputs_are_strided_and_a_strided_skip_is_a_factorised_reduction() -> None:
