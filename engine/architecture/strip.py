@@ -87,7 +87,9 @@ class _Details:
     def _kind(self, group: Group) -> int | None:
         named = [i for i, title in enumerate(self.titles) if title and title in group.name.lower()]
         names = [node.name for node, _ in group.layers if node.op != "input"]
-        return next((i for i in named or range(len(self.parts)) if any(_part(name, self.parts[i]) for name in names)), None)
+        found = next((i for i in named or range(len(self.parts)) if any(_part(name, self.parts[i]) for name in names)), None)
+        whole = len(self.parts) == 1 and group.name == "cell"      # a cell that is one layer of its own
+        return 0 if found is None and whole else found
 
     def of(self, group: Group, example: Group) -> int | None:
         """The place of the group's list, or of the example's where the list has grown too long."""

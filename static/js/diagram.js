@@ -134,10 +134,18 @@ export class Diagram {
     let at = { box, member };
     if (!has(this.drawing.macro[box]?.members[member])) {
       const of = (one) => one.members.findIndex(has);
+      const whole = this.drawing.macro.findIndex((one) => one.cell === cell && this.drawing.details[one.members[0].detail]?.layers.length === 1);
       const first = this.drawing.macro.findIndex((one) => of(one) >= 0);
       if (first >= 0) at = { box: first, member: of(this.drawing.macro[first]) };
+      else if (whole >= 0) return this.openWhole(whole);
     }
     this.at = { ...at, part, words };
+    this.go("detail", true);
+  }
+
+  // A cell that is one layer: all its operations lead there.
+  openWhole(box) {
+    this.at = { box, member: 0, part: null };
     this.go("detail", true);
   }
 

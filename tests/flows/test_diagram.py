@@ -35,8 +35,10 @@ PAGE = """<!doctype html><html lang="en" data-bs-theme="{theme}"><head><title>Di
 </main>
 <script type="application/json" id="drawing">{drawing}</script></body></html>"""
 AXE = """async () => (await axe.run(document, {runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa",
-"best-practice"]})).violations.map((v) => `${v.id}: ${v.nodes.map((n) => n.target).join(" | ")}`)"""
-PLACES = """() => Object.fromEntries([...document.querySelectorAll("g[id*='-node-']")].map((g) => [g.id, g.style.transform]))"""
+"best-practice"]}))
+.violations.map((v) => `${v.id}: ${v.nodes.map((n) => n.target).join(" | ")}`)"""
+PLACES = """() => Object.fromEntries([...document.querySelectorAll("g[id*='-node-']")]
+.map((g) => [g.id, g.style.transform]))"""
 CELL = "|nor_conv_3x3~0|+|skip_connect~0|none~1|+|nor_conv_1x1~0|none~1|avg_pool_3x3~2|"
 OTHER = "|none~0|+|nor_conv_1x1~0|avg_pool_3x3~1|+|none~0|skip_connect~1|nor_conv_3x3~2|"
 Opened = Callable[..., Page]
@@ -126,7 +128,8 @@ def test_a_box_is_as_high_as_its_feature_map_and_repeats_open_out(opened: Opened
     high = page.locator("svg rect.node").evaluate_all("all => all.map((one) => Number(one.getAttribute('height')))")
     assert high[0] == high[2] > high[3] == high[4] > high[5] == high[6] > high[7]
     assert page.locator("svg .repeats").all_text_contents() == ["× 5"] * 3
-    assert page.locator("svg .item").nth(2).get_attribute("aria-label").startswith("stage 1 cell 1–5, × 5: gives 16×32×32")
+    label = page.locator("svg .item").nth(2).get_attribute("aria-label")
+    assert label.startswith("stage 1 cell 1–5, × 5: gives 16×32×32")
     page.get_by_role("button", name="Each repeat").click()
     assert page.locator("svg .item").count() == 20 and page.locator("svg .repeats").count() == 0
     assert page.get_by_role("button", name="Each repeat").get_attribute("aria-pressed") == "true"
@@ -261,13 +264,21 @@ def test_a_narrow_screen_needs_no_sideways_scroll(opened: Opened, kind: str) -> 
 
 def test_colour_is_never_alone(opened: Opened) -> None:
     page = opened(small())
-    signs = page.locator("svg[id] .sign").evaluate_all("all => all.map((one) => [one.className.baseVal, one.getAttribute('d')])")
+    signs = page.locator("svg[id] .sign").evaluate_all(
+        "all => all.map((one) => [one.className.baseVal, one.getAttribute('d')])")
     families = {look.split()[1]: shape for look, shape in signs}
     assert set(families) == {"f-conv", "f-skip", "f-none", "f-pool"} and len(set(families.values())) == 4
     assert page.locator(".legend li").all_inner_texts() == ["nothing", "skip", "pooling", "convolution"]
     look = "one => getComputedStyle(one).strokeDasharray + getComputedStyle(one).strokeWidth"
     dashes = {page.locator(f"path.edge.{name}").first.evaluate(look) for name in families}
     assert len(dashes) == 4
+
+
+def test_a_cell_that_is_one_layer_opens_into_that_layer(opened: Opened) -> None:
+    page = opened(sampled("recurrent_cell"))
+    page.locator("svg .item").last.click()
+    page.wait_for_selector("[data-zoom=detail]")
+    assert page.locator(".place").inner_text() == "1 layer in cell"
 
 
 def test_a_drawing_without_its_network_is_the_cell_alone(opened: Opened) -> None:
