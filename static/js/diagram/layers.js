@@ -10,7 +10,8 @@ const HIGH = 38;
 const ELSEWHERE = "from before";
 const times = (shape) => shape.join("×");
 const cost = (layer) => (layer.parameters || layer.flops ? `${count(layer.parameters)} params · ${count(layer.flops)} FLOPs` : "no parameters");
-const said = (value) => (Array.isArray(value) ? value.join("×") : String(value));
+const said = (value) => (Array.isArray(value) ? (value.every(Number.isFinite) ? value.join("×") : JSON.stringify(value).replace(/[[\]"]/g, "").replaceAll(",", " "))
+  : String(value));
 const settings = (layer) => Object.entries(layer.settings).map(([name, value]) => `${name.replaceAll("_", " ")} ${said(value)}`).join(", ");
 
 export class LayersView {
@@ -60,7 +61,7 @@ export class LayersView {
   fill(layers, title) {
     this.table.setAttribute("aria-label", `${title}, as a table`);
     const table = document.createElement("table");
-    table.className = "rows";
+    table.className = "rows wrap";
     const head = table.createTHead().insertRow();
     ["Layer", "Settings", "Takes", "Gives", "Parameters", "FLOPs"].forEach((word, i) => {
       const cell = Object.assign(document.createElement("th"), { textContent: word, scope: "col", className: i > 3 ? "num" : "" });
