@@ -7,7 +7,8 @@ source export and cost). Primitive layers, with their settings:
     input · conv{channels,kernel,stride,groups,dilation,bias} (padding keeps size / stride; kernel and stride are numbers
     or pairs of height and width) · batch_norm{affine} · pad{size} (zeros around, up to this size)
     relu · max_pool{kernel,stride} · avg_pool{kernel,stride} (padding not counted) · global_avg_pool · flatten
-    linear{units} · dropout{rate} · add · concat · identity · zero{stride} · hard_swish · hard_sigmoid
+    linear{units,init,std} · sigmoid · tanh · elu · leaky_relu{slope} · scaled_tanh{alpha,beta}
+    dropout{rate} · add · concat · identity · zero{stride} · hard_swish · hard_sigmoid
     banded_conv{kernel,stride} (channel c reads c-1 to c+1) · scale (an image by a factor for each channel)
     zero_upsample{size} (twice as large, zeros between) · shift (one pixel up and to the left)
     embedding{entries,width,rate} · locked_dropout{rate} · decoder{units} · recurrent{hidden,first,nodes,heard,rate}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -94,6 +94,7 @@ class Table:
     test_labels: Labels
     classes: tuple[str, ...]
     features: tuple[str, ...]                   # their names
+    columns: tuple[Mapping[str, Any], ...] = ()             # how those of a file become features
     kind: ClassVar[str] = "table"
 
     def __post_init__(self) -> None:

@@ -21,19 +21,32 @@ if TYPE_CHECKING:                               # reached in `perform`: declarin
     from engine.checkpoint import Checkpoints
     from engine.training.trainer import Training
 
+SHORTEST, LONGEST = 2, 80                       # epochs that a number of updates may mean
+OPTIMIZERS = ("sgd", "adamw", "adam", "adadelta", "adagrad", "smorm3s")
+POLICIES = ("cosine", "fixed", "inv", "exp", "step")
 COMPARED = 5                                    # curves that median stopping needs before it stops anything
 
 
 @dataclass(frozen=True)
 class Options:
     epochs: int = integer(5, low=1, high=10_000, paper=200, help="Times that a candidate sees the training data.")
+    updates: int | None = integer(None, low=1, high=1_000_000, optional=True,
+                                  help="Steps to train for instead, as whole epochs from 2 to 80; empty: `epochs` counts.")
     batch_size: int = integer(64, low=2, high=8192, paper=256,
                               help="Examples in one step; of a text: streams read side by side.")
-    optimizer: str = choice("sgd", choices=("sgd", "adamw"), paper="sgd", help="How steps follow from gradients.")
-    lr: float = real(0.1, low=1e-6, high=10.0, paper=0.1, log=True,
-                    help="Learning rate at its peak; a cosine takes it to zero.")
+    optimizer: str = choice("sgd", choices=OPTIMIZERS, paper="sgd", help="How steps follow from gradients.")
+    lr: float = real(0.1, low=1e-6, high=10.0, paper=0.1, log=True, help="Learning rate at its peak.")
+    schedule: str = choice("cosine", choices=POLICIES, paper="cosine",
+                           help="What becomes of it: half a cosine to zero, or after t epochs (1 + gamma t)^-power for inv, "
+                                "gamma^t for exp, gamma^(t / epoch_step, rounded down) for step.")
+    gamma: float = real(0.1, low=1e-6, high=1.0, log=True, help="Of the schedules inv, exp and step.")
+    power: float = real(0.5, low=0.0, high=10.0, help="Of the schedule inv.")
+    epoch_step: int = integer(30, low=1, high=10_000, help="Of the schedule step: epochs between two steps.")
     momentum: float = real(0.9, low=0.0, high=0.999, paper=0.9, help="Momentum of sgd.")
     nesterov: bool = flag(True, paper=True, help="Nesterov's form of momentum.")
+    beta1: float = real(0.9, low=0.0, high=0.9999, help="Memory of gradients, for adam and adamw.")
+    beta2: float = real(0.999, low=0.0, high=0.99999, help="Memory of their squares, for adam and adamw.")
+    rho: float = real(0.9, low=0.0, high=0.9999, help="Memory of squares, for adadelta.")
     weight_decay: float = real(5e-4, low=0.0, high=1.0, paper=5e-4, help="How strongly weights are pulled to zero.")
     warmup: float = real(0.0, low=0.0, high=100.0, paper=0.0, help="Epochs in which the learning rate rises from zero.")
     label_smoothing: float = rate(0.0, paper=0.0, help="Probability spread over all classes in the targets.")
@@ -46,9 +59,9 @@ class Options:
                                      help="Longest time between checkpoints; one is also written after each epoch.")
 
     def check(self) -> list[Problem]:
-        if self.warmup < self.epochs:
+        if self.warmup < (SHORTEST if self.updates else self.epochs):
             return []
-        return [Problem("/warmup", "is not shorter than the training", f"less than {self.epochs} epochs")]
+        return [Problem("/warmup", "is not shorter than the training", "less than its epochs")]
 
 
 PAPER = {"epochs": 200, "batch_size": 256, "optimizer": "sgd", "lr": 0.1, "weight_decay": 5e-4, "augment": "crop_flip"}
@@ -70,7 +83,7 @@ class Scratch:
 
         try:
             options = replace(self.options, **{**context.space.training_options(work.hyper), **work.fidelity})
-            return Trial(work, context, options).run()
+            return Trial(work, context, counted(options, work, len(context.data.train))).run()
         except Interrupted:
             raise
         except Invalid as error:                # shapes that cannot be, a network beyond the space's limits
@@ -81,6 +94,14 @@ class Scratch:
             return failed("oom", error)
         except Exception as error:  # noqa: BLE001 - what goes wrong in a training is its outcome, not the search's end
             return failed("oom" if "can't allocate memory" in str(error) else "error", error)
+
+
+def counted(options: Options, work: Candidate, examples: int) -> Options:
+    """The options with epochs in the place of updates, as Auto-Net counts them; a given number of epochs goes first."""
+    if options.updates is None:
+        return options
+    held = min(LONGEST, max(SHORTEST, options.updates * options.batch_size // examples))
+    return replace(options, epochs=work.fidelity.get("epochs", held), updates=None)
 
 
 def failed(kind: str, error: Exception) -> Outcome:
@@ -144,6 +165,7 @@ class Trial:
                    parameters=self.cost.parameters, flops=self.cost.flops)
 
     def _plan(self) -> Any:
+        from engine.training.schedule import Schedule
         from engine.training.trainer import Plan
 
         o, augmentation = self.options, None
@@ -152,7 +174,8 @@ class Trial:
 
             augmentation = partial(augment, kind=o.augment, seed=self.context.seed)
         return Plan(o.epochs, o.batch_size, o.lr, o.optimizer, o.momentum, o.nesterov, o.weight_decay, o.warmup,
-                    o.label_smoothing, o.clip, self.context.seed, augmentation)
+                    o.label_smoothing, o.clip, self.context.seed, augmentation, o.beta1, o.beta2, o.rho,
+                    Schedule(o.schedule, o.gamma, o.power, o.epoch_step))
 
     def _id(self) -> str:
         """Equal exactly for trainings that take the same steps."""

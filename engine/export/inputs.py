@@ -29,8 +29,9 @@ def input_files(data: Splits) -> dict[str, bytes]:
         files["sample.txt"] = prompt.encode()
     else:
         facts |= {"mean": list(data.mean), "std": list(data.std),
-                  "sample_labels": data.validation.labels[:SAMPLE].tolist(),
-                  **({"white": data.white} if data.kind == "images" else {"features": list(data.features)})}
+                  "sample_labels": data.validation.labels[:SAMPLE].tolist()}
+        facts |= {"white": data.white} if data.kind == "images" else {"features": list(data.features),
+                                                                      "columns": list(data.columns)}
         files["sample.npy"] = _npy(data.validation.inputs[:SAMPLE].cpu().numpy())
     text = json.dumps(facts, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
     return files | {"preprocessing.json": text.encode()}

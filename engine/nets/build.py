@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from engine.architecture.cost import measure
 from engine.architecture.graph import Graph, Shape
 from engine.architecture.primitives import PRIMITIVES
+from engine.nets.initial import initialise
 from engine.nets.ops import make
 
 
@@ -29,6 +30,8 @@ class Network(nn.Module):
         for node in self.nodes:
             given = [shapes[name] for name in node.inputs] or [shape]
             self.add_module(node.name, make(PRIMITIVES[node.op].call(node, given)))
+            if "init" in node.settings:
+                initialise(self.get_submodule(node.name), node.settings["init"], node.settings.get("std"))
             if node.op == "tied_decoder":
                 self.get_submodule(node.name).weight = self.get_submodule(node.inputs[1]).weight
         last = {name: node.name for node in self.nodes for name in node.inputs}          # who hears a node last

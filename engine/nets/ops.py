@@ -32,6 +32,17 @@ class Scale(nn.Module):
         return x * factors[:, :, None, None]
 
 
+class ScaledTanh(nn.Module):
+    """`alpha` stretches what goes in, `beta` what comes out."""
+
+    def __init__(self, alpha: float, beta: float) -> None:
+        super().__init__()
+        self.alpha, self.beta = alpha, beta
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.beta * torch.tanh(self.alpha * x)
+
+
 class BandedConv(nn.Module):
     """A convolution in which channel c reads the channels c-1, c and c+1: three depthwise ones, moved by one channel."""
 
@@ -256,7 +267,7 @@ class TiedDecoder(nn.Module):
 
 OWN: dict[str, type[nn.Module]] = {kind.__name__: kind for kind in (
     Add, Affine, BandedConv, Concat, Embedding, FilterBank, GlobalAvgPool, LocalNorm, LockedDropout, LpPool, Recurrent,
-    RowNorm, Scale, SplitReLU, TiedDecoder, Zero, ZeroUpsample)}
+    RowNorm, Scale, ScaledTanh, SplitReLU, TiedDecoder, Zero, ZeroUpsample)}
 
 
 def make(call: Call) -> nn.Module:

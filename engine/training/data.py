@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -50,7 +51,8 @@ class Splits:
     white: int = 1                              # of images: full brightness
     mean: tuple[float, ...] = ()                # of each channel or feature
     std: tuple[float, ...] = ()
-    features: tuple[str, ...] = ()              # names of a table's columns
+    features: tuple[str, ...] = ()              # names of a table's
+    columns: tuple[Mapping[str, Any], ...] = ()             # how those of a table's file become features
 
     def normalise(self, inputs: Tensor) -> Tensor:
         """Stored inputs to what a network sees."""
@@ -87,7 +89,7 @@ def split(data: Data, validation: float, train_limit: int | None, seed: int, dev
         parts = _drawn(*given, validation, train_limit, seed, device)
         learnt = parts[0].inputs.cpu().double()
         mean, std = learnt.mean(0).tolist(), learnt.std(0, correction=0).clamp(min=1e-6).tolist()
-        return Splits(*parts, **facts, mean=tuple(mean), std=tuple(std), features=data.features)
+        return Splits(*parts, **facts, mean=tuple(mean), std=tuple(std), features=data.features, columns=data.columns)
     if isinstance(data, Text):
         return Splits(*_cut(data, validation, train_limit, device), **facts)
     raise TypeError(f"no way to split {type(data).__name__}")

@@ -13,7 +13,8 @@ from torch import Tensor, nn
 from engine.errors import NonFinite
 from engine.rng import stream_seed
 from engine.training.data import Splits
-from engine.training.schedule import learning_rate
+from engine.training.optimizers import optimizer_of
+from engine.training.schedule import Schedule, learning_rate
 from engine.training.task import Augment, score, task_of
 
 
@@ -33,6 +34,10 @@ class Plan:
     clip: float | None = None
     seed: int = 0
     augment: Augment | None = None
+    beta1: float = 0.9
+    beta2: float = 0.999
+    rho: float = 0.9
+    schedule: Schedule = Schedule()
 
 
 class Training:
@@ -83,7 +88,8 @@ class Training:
         return True
 
     def _learn(self, inputs: Tensor, labels: Tensor) -> float:
-        rate = learning_rate(self.step, self.steps, round(self.plan.warmup * self.steps_per_epoch), self.plan.lr)
+        rate = learning_rate(self.step, self.steps, round(self.plan.warmup * self.steps_per_epoch), self.plan.lr,
+                             self.plan.schedule, self.steps_per_epoch)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         with torch.autocast("cuda", self.half, enabled=self.cuda):
@@ -112,13 +118,6 @@ class Training:
         self.task.load_state_dict(state.get("task", {}))
         self.step, self.loss_sum = state["step"], state["loss_sum"]
         self.train_curve, self.curve = list(state["train_curve"]), list(state["curve"])
-
-
-def optimizer_of(model: nn.Module, plan: Plan) -> torch.optim.Optimizer:
-    if plan.optimizer == "adamw":
-        return torch.optim.AdamW(model.parameters(), lr=plan.lr, weight_decay=plan.weight_decay, fused=True)
-    return torch.optim.SGD(model.parameters(), lr=plan.lr, momentum=plan.momentum, weight_decay=plan.weight_decay,
-                           nesterov=plan.nesterov and plan.momentum > 0, fused=True)
 
 
 def seed_torch(seed: int, cuda: bool) -> None:

@@ -170,3 +170,20 @@ def test_a_pasted_document_is_what_the_engine_makes_of_it() -> None:
     pasted = Pasted(json.dumps(document))
     assert pasted.valid()
     assert pasted.checked == api.parse(document).document()
+
+
+def test_rows_of_a_table_are_no_images() -> None:
+    refused = NewSearch({"space": ["mlp"], "dataset": ["digits"]})
+    assert not refused.valid() and "images" in refused.problems[0][1]
+
+
+def test_a_joint_space_goes_through_the_form_and_faults_stand_at_its_two_fields() -> None:
+    hyper = [{"name": "lr", "kind": "real", "low": 0.01, "high": 0.1, "prior": "log"}]
+    given = {"space": ["composed"], "space.composed.architecture": ['{"kind": "nas_bench_201", "layers": 1}'],
+             "space.composed.hyper": [json.dumps(hyper)]}
+    form = NewSearch(given)
+    assert form.valid() and form.checked is not None
+    assert form.checked["space"]["architecture"]["layers"] == 1 and form.checked["space"]["hyper"] == hyper
+    wrong = (("architecture", '{"kind": "mlp"}'), ("architecture", "{"), ("hyper", "[{}]"), ("hyper", "nonsense"))
+    for field, text in wrong:
+        assert set(errors({**given, f"space.composed.{field}": [text]})) == {f"space.composed.{field}"}

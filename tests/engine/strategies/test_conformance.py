@@ -20,7 +20,7 @@ TRIALS = 25
 PAIRS = [(strategy, space) for strategy in discover("strategies") for space in discover("spaces")
          if not incompatible(strategy, space)]
 ALL = pytest.mark.parametrize(("strategy", "space"), PAIRS)
-READ = ("digits", "stdlib_text")                # a dataset of each kind
+READ = ("digits", "iris", "stdlib_text")              # a dataset of each kind
 # Spaces with few architectures, by kind: what a strategy asks for when there is nothing new.
 SMALL: dict[str, list[dict[str, Any]]] = {
     "recurrent_cell": [{"nodes": 1, "activations": ["tanh"]}, {"form": "enas", "nodes": 3, "activations": ["tanh", "relu"]}],

@@ -19,6 +19,7 @@ from engine.nets.build import build
 from engine.training import task as tasks
 from engine.training.augment import augment
 from engine.training.data import Splits, split
+from engine.training.schedule import Schedule
 from engine.training.task import accuracy
 from engine.training.trainer import Plan, Training, seed_torch
 
@@ -32,6 +33,8 @@ PLANS = {
     "sgd": PLAN,
     "no momentum": replace(PLAN, momentum=0.0, warmup=1.5),
     "adamw": replace(PLAN, optimizer="adamw", lr=0.01, warmup=1.0, label_smoothing=0.1, clip=1.0),
+    **{name: replace(PLAN, optimizer=name, lr=0.01) for name in ("adam", "adadelta", "adagrad", "smorm3s")},
+    "policy": replace(PLAN, schedule=Schedule("step", gamma=0.5, epochs=2), warmup=0.5),
     "augmented": replace(PLAN, augment=partial(augment, kind="crop_flip_cutout", seed=11)),
 }
 
