@@ -18,7 +18,7 @@ from statistics import median, quantiles
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "nasweb.settings")
 
-import django  # noqa: E402
+import django
 
 django.setup()
 

@@ -9,12 +9,12 @@ from typing import Any
 
 from engine.architecture.architecture import Architecture, digest
 from engine.architecture.canonical import canonical_id
-from engine.architecture.cell_ops import Place, relu_conv_norm
+from engine.architecture.cell_ops import Place, State, relu_conv_norm
 from engine.architecture.graph import Graph, Node, Shape
 from engine.architecture.layers import Layers
 from engine.options import flag, integer, subset
 from engine.registry import space
-from engine.spaces.cell import State, build_cell, draw_cell
+from engine.spaces.cell import build_cell, draw_cell
 from engine.spaces.nested import Nested
 from engine.spaces.space import Parameter
 
