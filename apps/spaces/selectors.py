@@ -21,12 +21,14 @@ def facts(document: Any, dataset: str = "", seed: int = 0, point: Any = None) ->
     dataset = dataset or smallest(document)
     data = api.entry("datasets", dataset).facts
     shape, classes = data["shape"], data["classes"]
-    found = {**api.facts(document, seed, shape, classes), "dataset": dataset, "drawing": None, "cost": None}
+    found = {**api.facts(document, seed, shape, classes), "dataset": dataset, "drawing": None, "cost": None,
+             "texts": {}}
     if point is not None:
         found["sample"] = {"genotype": point, "hyper": {}}
     if point is not None or found["infeasible"]["share"] < 1:
         point = found["sample"]["genotype"]
-        found |= {"drawing": api.draw(document, point, shape, classes), "cost": cost(document, point, dataset)}
+        found |= {"drawing": api.draw(document, point, shape, classes), "cost": cost(document, point, dataset),
+                  "texts": api.texts(document, point)}
     return found
 
 

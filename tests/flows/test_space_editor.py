@@ -314,7 +314,26 @@ def test_an_architecture_is_imported_with_its_drawing(editor: Editor) -> None:
     assert json.loads(Path(download.value.path()).read_text())["genotype"] == {"arch": cell}
 
 
-@pytest.mark.parametrize("path", ["/spaces/", "/spaces/new/?kind=chain", "/spaces/new/?kind=nas_bench_201"])
+def test_a_text_of_another_tool_is_imported_and_written_again(editor: Editor) -> None:
+    editor.page.goto(f"{editor.origin}/spaces/")
+    cell = "|nor_conv_3x3~0|+|skip_connect~0|none~1|+|none~0|none~1|avg_pool_3x3~2|"
+    editor.page.get_by_label("What it is").select_option("nas_bench_201")
+    editor.page.get_by_label("or from text").fill("|sep_conv~0|")
+    editor.page.get_by_role("button", name="Import").click()
+    editor.page.get_by_text("It was not accepted").wait_for()
+    assert editor.page.get_by_label("or from text").input_value() == "|sep_conv~0|"
+    assert violations(editor.page) == []
+    editor.page.get_by_label("or from text").fill(cell)
+    editor.page.get_by_role("button", name="Import").click()
+    editor.wait("document.querySelector('[data-stage]')?.dataset.drawn")
+    with editor.page.expect_download() as download:
+        editor.page.locator("summary", has_text="More").click()
+        editor.page.get_by_role("button", name="The sample as a NAS-Bench-201 string").click()
+    assert Path(download.value.path()).read_text().strip() == cell
+
+
+@pytest.mark.parametrize("path", ["/spaces/", "/spaces/new/?kind=chain", "/spaces/new/?kind=nas_bench_201",
+                                  "/spaces/new/?kind=darts_cell"])
 def test_pages_are_accessible_in_both_themes_and_fit_a_phone(editor: Editor, path: str) -> None:
     editor.page.goto(f"{editor.origin}{path}")
     editor.page.wait_for_timeout(1000)

@@ -23,7 +23,7 @@ const panels = Object.fromEntries(["diagram", "form", "json"].map((name) => [nam
 const dataset = find("[data-dataset]");
 let dirty = "dirty" in form.dataset;
 let leaving = false;
-let sample = first?.sample ?? null;
+let texts = first?.texts ?? {};
 
 const views = { form: new FormView(panels.form, space), json: new JsonView(panels.json, space), palette: new Palette(find("[data-palette]"), space),
   steppers: new Steppers(find("[data-steppers]"), space) };
@@ -36,7 +36,7 @@ const problems = new Problems(find("[data-problems]"), views, (name) => tabs.ope
 const facts = new FactsPanel(document.getElementById("facts"), form.elements.csrfmiddlewaretoken.value,
   () => ({ space: space.value, dataset: dataset.value }), ({ found, errors }) => {
     if (space.fault) return;
-    if (found) sample = found.sample;
+    if (found) tell(found.texts);
     if (found?.drawing) views.canvas.sample(found.drawing);
     problems.show(errors);
   });
@@ -78,14 +78,21 @@ form.addEventListener("submit", (event) => {
 addEventListener("beforeunload", (event) => dirty && !leaving && event.preventDefault());
 addEventListener("pageshow", () => (leaving = false));
 
+// The sample in every form that can tell it: one button each.
+function tell(found) {
+  texts = found;
+  for (const button of form.querySelectorAll("[data-export]")) button.hidden = button.dataset.export !== "document" && !(button.dataset.export in texts);
+}
+
 for (const button of form.querySelectorAll("[data-export]")) {
-  button.hidden = false;
   button.addEventListener("click", () => {
+    const shape = button.dataset.export;
     const name = (form.elements.name.value || kind.name).replaceAll(/[^\w-]+/g, "-").toLowerCase();
-    if (button.dataset.export === "document") save(`${space.text}\n`, `${name}.json`, "application/json");
-    else if (sample) save(`${JSON.stringify({ kind: kind.name, genotype: sample.genotype }, null, 2)}\n`, `${name}-sample.json`, "application/json");
+    if (shape === "document") save(`${space.text}\n`, `${name}.json`, "application/json");
+    else save(`${texts[shape]}\n`, `${name}-sample.${shape === "json" ? "json" : "txt"}`, shape === "json" ? "application/json" : "text/plain");
   });
 }
+tell(texts);
 form.addEventListener("keydown", (event) => {
   if (event.key !== "s" || !(event.ctrlKey || event.metaKey)) return;
   event.preventDefault();

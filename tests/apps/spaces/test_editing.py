@@ -151,6 +151,31 @@ def test_a_search_and_an_architecture_come_in_too(browser: Client) -> None:
     assert "average pool 3×3" in page.context["facts"]["drawing"]["words"]
 
 
+DARTS = """Genotype(normal=[('sep_conv_3x3', 1), ('sep_conv_3x3', 0), ('skip_connect', 0), ('sep_conv_3x3', 1),
+('skip_connect', 0), ('sep_conv_3x3', 1), ('sep_conv_3x3', 0), ('skip_connect', 2)], normal_concat=[2, 3, 4, 5],
+reduce=[('max_pool_3x3', 0), ('max_pool_3x3', 1), ('skip_connect', 2), ('max_pool_3x3', 0), ('max_pool_3x3', 0),
+('skip_connect', 2), ('skip_connect', 2), ('avg_pool_3x3', 0)], reduce_concat=[2, 3, 4, 5])"""
+
+
+@pytest.mark.parametrize(("source", "text", "kind"), [
+    ("darts", DARTS, "darts_cell"), ("nas_bench_201", CELL, "nas_bench_201")])
+def test_forms_of_other_tools_come_in_and_go_out(browser: Client, source: str, text: str, kind: str) -> None:
+    page = browser.post("/spaces/import/", {"source": source, "text": text})
+    assert page.status_code == 200
+    assert page.context["form"].kind == kind
+    told = page.context["facts"]["texts"][source]
+    again = browser.post("/spaces/import/", {"source": source, "text": told})
+    assert again.context["facts"]["sample"] == page.context["facts"]["sample"]
+    assert f'data-export="{source}"' in page.content.decode()
+
+
+@pytest.mark.parametrize(("source", "text"), [
+    ("darts", "__import__('os').system('true')"), ("darts", "Genotype(normal=open('x'))"), ("darts", ""), ("darts", CELL),
+    ("nas_bench_201", DARTS), ("nas_bench_201", ""), ("nas_bench_201", "|" * 100_000), ("darts", "(" * 90_000)])
+def test_text_of_another_form_is_refused_and_never_run(browser: Client, source: str, text: str) -> None:
+    assert browser.post("/spaces/import/", {"source": source, "text": text}).status_code == 422
+
+
 HOSTILE = ["", "{", "null", "[]", "1", '{"kind": 1}', '{"kind": "chain", "genotype": null}', '{"kind": [], "genotype": {}}',
            '{"kind": "chain", "genotype": {"layers": 99}}', '{"genotype": {}}', '{"space": {"kind": "x"}}', '{"space": 1}',
            "\x00", "[" * 99,
