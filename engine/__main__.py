@@ -19,7 +19,7 @@ from engine.events import Event
 
 Command = Callable[[argparse.Namespace], int]
 LISTS: dict[str, Callable[[], Any]] = {"strategies": api.strategies, "spaces": api.spaces, "estimations": api.estimations,
-                                       "datasets": api.datasets, "compatible": api.compatible}
+                                       "datasets": api.datasets, "compatible": api.compatible, "tables": api.tables}
 
 
 def show(arguments: argparse.Namespace, value: Any) -> int:
@@ -127,13 +127,29 @@ def export(arguments: argparse.Namespace) -> int:
     folder = Path(arguments.folder)
     journal, spec = Journal.open(folder)
     outcome = journal.outcomes.get(arguments.trial)
-    if outcome is None or not outcome.ok:
-        done = sorted(t for t, o in journal.outcomes.items() if o.ok)
+    if outcome is None or not outcome.ok or outcome.artifact is None:
+        done = sorted(t for t, o in journal.outcomes.items() if o.ok and o.artifact is not None)
         raise fail("/trial", f"{arguments.trial} has no trained network", f"one of {done[:50]}")
     single_threaded()
     made = bundle(spec, journal.items[arguments.trial], outcome, folder / "artifacts" / str(arguments.trial),
                   Path(arguments.out), splits(spec, data_folder(), "cpu"))
     return show(arguments, made)
+
+
+def measured_table(arguments: argparse.Namespace) -> int:
+    known = api.table(arguments.name)
+    return show(arguments, known if arguments.json else known["card"])
+
+
+def arena(arguments: argparse.Namespace) -> int:
+    first, count = bounded("first-seed", arguments.first_seed, 0, 10**9), bounded("seeds", arguments.seeds, 1, 10_000)
+    found = api.arena(arguments.table, arguments.landscape, [{"name": name} for name in arguments.strategies.split(",")],
+                      range(first, first + count), bounded("evaluations", arguments.evaluations, 1, 100_000))
+    if not arguments.json:
+        print(*found["words"], sep="\n")
+        return show(arguments, [{"strategy": row["strategy"], **row["regret"], "mean_rank": row["mean_rank"]}
+                                for row in found["strategies"]])
+    return show(arguments, found)
 
 
 def single_threaded() -> None:
@@ -177,6 +193,14 @@ def parser() -> argparse.ArgumentParser:
     made = add("run", "run a search; again on the same folder: go on", run, "spec")
     made.add_argument("--workdir", required=True)
     made.add_argument("--device", default="cpu")
+    add("table", "a measured table, by architecture", measured_table, "name")
+    made = add("arena", "strategies against each other on a measured table or a landscape", arena)
+    made.add_argument("--table")
+    made.add_argument("--landscape")
+    made.add_argument("--strategies", required=True, help="names with commas between")
+    made.add_argument("--seeds", type=int, default=20)
+    made.add_argument("--first-seed", type=int, default=0)
+    made.add_argument("--evaluations", type=int, default=200)
     add("leaderboard", "trained networks, best first", leaderboard, "folder")
     made = add("export", "a zip that runs without nasweb", export, "folder")
     made.add_argument("--trial", type=int, required=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,8 @@ from typing import Any
 from engine.architecture.architecture import Architecture
 from engine.architecture.cost import measure as measure_graph
 from engine.architecture.drawing import draw as draw_architecture
+from engine.benchmarks import arena as arena_of
+from engine.benchmarks import tables as measured
 from engine.budget import Budget, Execution, Finals
 from engine.convert import convert
 from engine.convert import texts as texts_of
@@ -28,10 +30,11 @@ from engine.spec import reads as kinds_read
 from engine.work import Candidate, Outcome, Work, work_from
 
 __all__ = [
-    "Architecture", "Candidate", "Entry", "Event", "Invalid", "Outcome", "Problem", "Search", "Spec", "Work",
+    "Architecture", "Candidate", "Entry", "Event", "Invalid", "Outcome", "Problem", "Search", "Spec", "Work", "arena",
     "comparison", "compatible", "convert", "datasets", "describe", "draw", "entry", "estimations", "facts",
     "finished_event", "incompatible", "inspect", "leaderboard", "measure", "parse", "parse_space", "parse_text", "parts",
-    "readable", "reads", "row", "sample", "space_document", "spaces", "strategies", "summary", "texts", "work_from",
+    "readable", "reads", "row", "sample", "space_document", "spaces", "strategies", "summary", "table", "tables", "texts",
+    "work_from",
 ]
 
 BLOCK = 512                                     # architectures drawn at once
@@ -69,6 +72,22 @@ def inspect(dataset: str, path: Path) -> dict[str, Any]:
     module = import_module(entry("datasets", dataset).factory.__module__)
     found: dict[str, Any] = module.inspect(path)
     return found
+
+
+def tables() -> list[dict[str, Any]]:
+    """The cards of the measured tables: recipe, pilot, how much of each is there."""
+    return [measured.load(name).card() for name in measured.names()]
+
+
+def table(name: str) -> dict[str, Any]:
+    """A measured table by architecture string."""
+    return measured.load(name).document()
+
+
+def arena(table: str | None, landscape: str | None, strategies: Sequence[Mapping[str, Any]], seeds: Sequence[int],
+          evaluations: int, progress: Callable[[int, int], None] = lambda done, total: None) -> dict[str, Any]:
+    """Strategies against each other where the answers are known. Raises Invalid."""
+    return arena_of.arena(arena_of.field_of(table, landscape), strategies, seeds, evaluations, progress)
 
 
 def parts() -> dict[str, list[dict[str, Any]]]:

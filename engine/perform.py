@@ -33,7 +33,7 @@ def perform(spec: Spec, work: Work, folder: Path, data: Path, device: str, *, em
     entry = discover("estimation")[spec.estimation.name]
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     try:
-        arrays = splits(spec, data, device)
+        arrays: Any = splits(spec, data, device) if entry.facts["trains"] else None
     except Unavailable as error:
         return Outcome("failed", metrics={"error": str(error), "error_kind": "unavailable"})
     context = Context(spec=spec, space=spec.space, data=arrays, device=device, workdir=folder, seed=trial_seed(spec, work),

@@ -65,8 +65,10 @@ def space(*, title: str, summary: str, paper: str = "", offers: set[str], preset
                    facts={"data": list(data)})
 
 
-def estimation(*, title: str, summary: str, paper: str = "", presets: Mapping[str, Mapping[str, Any]]) -> Callable[[T], T]:
-    return declare("estimation", title=title, summary=summary, paper=paper, presets=presets)
+def estimation(*, title: str, summary: str, paper: str = "", presets: Mapping[str, Mapping[str, Any]],
+               trains: bool = True) -> Callable[[T], T]:
+    """`trains`: it needs the dataset's images."""
+    return declare("estimation", title=title, summary=summary, paper=paper, presets=presets, facts={"trains": trains})
 
 
 def dataset(*, title: str, summary: str, kind: str, shape: tuple[int, ...], classes: int,

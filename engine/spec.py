@@ -179,6 +179,8 @@ def _misfits(take: Mapping[str, Any]) -> Iterator[Problem]:
     held = discover("datasets")[dataset].facts["kind"]
     if held != "images" and getattr(take["estimation"].options, "augment", "none") != "none":
         yield Problem("/estimation/augment", f"changes images, but the dataset is of kind {held}", "none")
+    if fits := getattr(take["estimation"].options, "fits", None):
+        yield from fits(take["space"], dataset)
 
 
 def _part(kind: str, document: Any, path: str) -> Part:

@@ -26,7 +26,7 @@ class Context:
 
     spec: Spec
     space: Space
-    data: Splits
+    data: Splits                                         # None for estimations that do not train
     device: str
     workdir: Path                                        # the trial's own folder: checkpoints and weights
     seed: int

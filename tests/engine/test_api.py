@@ -16,7 +16,8 @@ HEAVY = ("torch", "sklearn", "gpytorch", "botorch", "ot", "onnx", "torchvision")
 
 def test_discovery_of_everything_imports_nothing_heavy() -> None:
     program = ("import sys, json\nfrom engine import api\n"
-               "api.strategies(); api.spaces(); api.estimations(); api.datasets(); api.compatible()\n"
+               "api.strategies(); api.spaces(); api.estimations(); api.datasets(); api.compatible(); api.tables()\n"
+               "api.arena(None, 'L2', [{'name': 'random_search'}], [0], 5)\n"
                "api.facts({'kind': 'chain'}); list(api.sample({'kind': 'chain'}, 3, 0))\n"
                f"print(json.dumps([name for name in {HEAVY!r} if name in sys.modules]))")
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

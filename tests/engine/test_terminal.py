@@ -110,3 +110,36 @@ def test_a_search_runs_resumes_ranks_and_exports(tmp_path: Path) -> None:
     made = value("export", tmp_path / "run", "--trial", rows[0]["trial"], "--out", tmp_path / "net.zip")
     assert (tmp_path / "net.zip").stat().st_size == made["size"]
     assert fault("export", tmp_path / "run", "--trial", 99, "--out", tmp_path / "x.zip")["path"] == "/trial"
+
+
+def test_a_measured_table_by_architecture() -> None:
+    names = [card["name"] for card in value("tables")]
+    for name in names:
+        found = value("table", name)
+        assert set(found) == {"card", "entries"} and found["card"]["completeness"]["strings"] == 15625
+        for entry in list(found["entries"].values())[:50]:
+            assert set(entry) == {"parameters", "flops", "seeds"}
+            assert all(set(seed) == {"validation", "test", "seconds"} for seed in entry["seeds"])
+    assert fault("table", "nothing") == {"path": "/table", "reason": "'nothing' is not a table",
+                                         "allowed": "one of " + ", ".join(names)}
+
+
+def test_the_arena_on_a_landscape() -> None:
+    given = ("--landscape", "L2", "--strategies", "random_search,aging_evolution", "--seeds", "4", "--evaluations", "60")
+    found = value("arena", *given)
+    assert [row["strategy"] for row in found["strategies"]] == ["random_search", "aging_evolution"]
+    for row in found["strategies"]:
+        assert {"mean", "se"} == set(row["regret"]) and len(row["curve"]["mean"]) == len(row["curve"]["evaluations"])
+    assert found["strategies"][0]["p_against_random"] is None and 0 < found["strategies"][1]["p_against_random"] <= 1
+    other = value("arena", *given, "--first-seed", "4")
+    assert other["seeds"] == [4, 5, 6, 7] and other["strategies"] != found["strategies"]
+    assert "Wilcoxon" in engine("arena", *given).stdout
+
+
+@pytest.mark.parametrize(("arguments", "path"), [
+    (("--strategies", "random_search"), "/table"), (("--landscape", "L9", "--strategies", "random_search"), "/landscape"),
+    (("--landscape", "L2", "--strategies", "magic"), "/strategies"),
+    (("--landscape", "L2", "--strategies", "random_search", "--seeds", "0"), "/seeds"),
+    (("--landscape", "L2", "--table", "fashion", "--strategies", "random_search"), "/table")])
+def test_the_arena_says_what_it_cannot_play(arguments: tuple[str, ...], path: str) -> None:
+    assert fault("arena", *arguments)["path"] == path

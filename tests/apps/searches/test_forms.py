@@ -53,6 +53,10 @@ def test_each_preset_button_puts_in_what_the_engine_means_by_it(kind: str) -> No
     form = NewSearch({group: [name], "dataset": [data]}).filled(kind)
     tag = "kind" if group == "space" else "name"
     others = {"space": {"kind": "chain"}, "strategy": {"name": "random_search"}, "dataset": {"name": data}}
+    if kind.startswith("estimation.tabular."):                 # a table answers for the space that it was measured with
+        others |= {"space": {"kind": "nas_bench_201", "preset": "table"}, "dataset": {"name": "fashion_mnist"}}
+        form = NewSearch({group: [name], "space": ["nas_bench_201"], "dataset": ["fashion_mnist"]})
+        form = form.filled(kind, "space.nas_bench_201.table")
     assert form.valid()
     assert form.checked == api.parse({**others, group: {tag: name, "preset": preset}}).document()
 

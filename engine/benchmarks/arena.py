@@ -1,0 +1,228 @@
+"""The arena: strategies against each other on a measured table or a landscape, over many seeds, without any training."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+from statistics import fmean
+from typing import Any, Protocol
+
+import numpy as np
+
+from engine import options
+from engine.architecture.architecture import Architecture
+from engine.benchmarks import tables
+from engine.benchmarks.landscapes import LANDSCAPES
+from engine.benchmarks.statistics import critical_difference, mean_ranks, standard_error, wilcoxon
+from engine.budget import Budget, Execution, Finals
+from engine.errors import Invalid, Problem, fail
+from engine.registry import Entry, discover
+from engine.rng import stream, stream_seed
+from engine.search import Search
+from engine.spec import Part, Spec
+from engine.work import Candidate, Outcome
+
+BASELINE = "random_search"
+POINTS = 100                                    # of a curve, at most
+RECENT = 20                                     # evaluations whose mean stands for the current population
+BAND = 1.96
+
+
+class Field(Protocol):
+    """Where strategies compete: outcomes made up from what is known, and the true regret of an architecture."""
+
+    name: str
+    space: Any
+    kind: str
+    offers: frozenset[str]
+    nothing: float                              # the regret of a strategy that has no answer yet
+
+    def outcome(self, work: Candidate, seed: int) -> Outcome: ...
+    def regret(self, architecture: Architecture) -> float: ...
+    def facts(self) -> dict[str, Any]: ...
+
+
+class TableField:
+    """Observed is the validation accuracy of one training; regret is the best mean test accuracy less the answer's."""
+
+    def __init__(self, name: str) -> None:
+        self.name, self.table = name, tables.load(name)
+        document = dict(self.table.description["space"])
+        self.kind = document["kind"]
+        entry = discover("spaces")[self.kind]
+        self.space, self.offers = options.parse(entry.factory, document, tag="kind"), entry.offers
+        self.nothing = self.table.best_test - float(np.nanmin(self.table.mean_test))
+
+    def outcome(self, work: Candidate, seed: int) -> Outcome:
+        """As the estimation `tabular` gives it to the same trial of a search with this seed."""
+        try:
+            found = self.table.answer(work.architecture.genotype["arch"], stream_seed(seed, "trial", work.trial))
+        except Invalid as error:
+            return Outcome("failed", metrics={"error": str(error), "error_kind": "not_measured"})
+        spend = {"epochs": float(self.table.epochs)} | ({} if found.seconds is None else {"seconds": found.seconds})
+        return Outcome("done", found.validation[-1], "tabular", spend=spend)
+
+    def regret(self, architecture: Architecture) -> float:
+        return self.table.best_test - float(self.table.mean_test[self.table.network_of[architecture.genotype["arch"]]])
+
+    def facts(self) -> dict[str, Any]:
+        return {"best_test": self.table.best_test, "completeness": self.table.completeness()}
+
+
+class LandscapeField:
+    """Regret is the value, minimised as in the papers, less the least one."""
+
+    def __init__(self, name: str) -> None:
+        if name not in LANDSCAPES:
+            raise fail("/landscape", f"{name[:40]!r} is not a landscape", "one of " + ", ".join(LANDSCAPES))
+        self.name, self.landscape, self.kind = name, LANDSCAPES[name], "landscape"
+        self.space, self.offers, self.nothing = self.landscape.space, self.landscape.offers, 1.0
+
+    def outcome(self, work: Candidate, seed: int) -> Outcome:
+        score = self.landscape.observe(work.architecture, stream(seed, "noise", work.trial))
+        return Outcome("done", score, "tabular", spend={"epochs": 1.0, "seconds": 1.0})
+
+    def regret(self, architecture: Architecture) -> float:
+        return self.landscape.value(architecture) - self.landscape.optimum
+
+    def facts(self) -> dict[str, Any]:
+        return {"title": self.landscape.title, "optimum": self.landscape.optimum, "noise": self.landscape.noise}
+
+
+@dataclass(frozen=True)
+class Run:
+    """One strategy with one seed: after each evaluation the regret of the answer so far, of the newest, and the cost."""
+
+    incumbent: list[float]
+    newest: list[float | None]                  # None: a failed trial
+    cost: list[float]
+
+
+def play(field: Field, strategy: Mapping[str, Any], seed: int, evaluations: int) -> Run:
+    """A search as any other, its outcomes looked up. The answer is the architecture with the highest observed score."""
+    spec = spec_of(field, strategy, seed, evaluations)
+    search, run, cost = Search(spec), Run([], [], []), 0.0
+    best, regret = float("-inf"), field.nothing
+    while len(run.cost) < evaluations:
+        fresh = [work for work in search.ready() if isinstance(work, Candidate) and work.final_of is None]
+        if not fresh:
+            break
+        search.drain()
+        for work in fresh:
+            outcome = field.outcome(work, seed)
+            search.report(work, outcome)
+            here = field.regret(work.architecture) if outcome.ok else None
+            if outcome.score is not None and here is not None and outcome.score > best:
+                best, regret = outcome.score, here
+            cost += outcome.spend.get("seconds", outcome.spend.get("epochs", 0.0))
+            run.incumbent.append(regret)
+            run.newest.append(here)
+            run.cost.append(cost)
+    if not run.cost:
+        raise fail("/strategies", f"{strategy['name']} asked for nothing", "a strategy that proposes architectures")
+    while len(run.cost) < evaluations:          # it had nothing left to ask: its answer stands
+        run.incumbent.append(run.incumbent[-1])
+        run.newest.append(None)
+        run.cost.append(run.cost[-1])
+    return run
+
+
+def spec_of(field: Field, strategy: Mapping[str, Any], seed: int, evaluations: int) -> Spec:
+    """The search that is played. Raises Invalid where strategy and field do not fit."""
+    entry = _entry(strategy)
+    if missing := sorted(entry.needs - field.offers):
+        raise fail("/strategies", f"{entry.name} needs {', '.join(missing)}, which {field.name} does not offer",
+                   "strategies that fit")
+    part = Part(entry.name, options.parse(entry.options, strategy, "/strategies", presets=entry.presets))
+    nothing = Part("digits", None)
+    return Spec("", field.kind, field.space, part, nothing, nothing, Budget(trials=evaluations), Finals(), Execution(), seed)
+
+
+def _entry(strategy: Mapping[str, Any]) -> Entry:
+    known = discover("strategies")
+    if strategy.get("name") not in known:
+        raise fail("/strategies", f"{str(strategy.get('name'))[:40]!r} is not known", "one of " + ", ".join(known))
+    return known[strategy["name"]]
+
+
+def field_of(table: str | None, landscape: str | None) -> Field:
+    """The one that is named."""
+    if (table is None) == (landscape is None):
+        raise Invalid(Problem("/table", "a table or a landscape must be named, and not both",
+                              ", ".join([*tables.names(), *LANDSCAPES])))
+    return TableField(table) if table is not None else LandscapeField(str(landscape))
+
+
+def arena(field: Field, strategies: Sequence[Mapping[str, Any]], seeds: Sequence[int], evaluations: int,
+          progress: Callable[[int, int], None] = lambda done, total: None) -> dict[str, Any]:
+    """Every strategy with every seed. The baseline is played too, whether it was asked for or not."""
+    wanted = {label(strategy): strategy for strategy in strategies}
+    for strategy in wanted.values():
+        spec_of(field, strategy, 0, evaluations)
+    everybody = {BASELINE: {"name": BASELINE}, **wanted}
+    runs: dict[str, list[Run]] = {name: [] for name in everybody}
+    for name, strategy in everybody.items():
+        for seed in seeds:
+            runs[name].append(play(field, strategy, seed, evaluations))
+            progress(sum(map(len, runs.values())), len(everybody) * len(seeds))
+    return summary(field, {name: runs[name] for name in wanted}, runs[BASELINE], seeds, evaluations)
+
+
+def label(strategy: Mapping[str, Any]) -> str:
+    """What a strategy is called here: its name, and the options that were given beside it."""
+    given = ", ".join(f"{key}={value}" for key, value in strategy.items() if key != "name")
+    return str(strategy.get("name")) + (f" ({given})" if given else "")
+
+
+def summary(field: Field, runs: Mapping[str, list[Run]], baseline: list[Run], seeds: Sequence[int],
+            evaluations: int) -> dict[str, Any]:
+    """The figures that are shown: regrets, tests over pairs of equal seeds, ranks, curves."""
+    ends = {name: [run.incumbent[-1] for run in of] for name, of in runs.items()}
+    random = [run.incumbent[-1] for run in baseline]
+    ranks = mean_ranks(ends)
+    rows = []
+    for name, of in runs.items():
+        rows.append({"strategy": name, "regret": {"mean": fmean(ends[name]), "se": standard_error(ends[name])},
+                     "p_against_random": None if name == BASELINE else wilcoxon(ends[name], random),
+                     "mean_rank": ranks[name], "final": ends[name], "curve": curve(of, field.nothing)})
+    return {"field": field.name, **field.facts(), "seeds": list(seeds), "evaluations": evaluations, "strategies": rows,
+            "critical_difference": critical_difference(len(runs), len(seeds)),
+            "words": [words(row, fmean(random)) for row in rows if row["strategy"] != BASELINE]}
+
+
+def words(row: Mapping[str, Any], random: float) -> str:
+    """The test against the baseline in a sentence."""
+    mean, p = row["regret"]["mean"], row["p_against_random"]
+    relation = "the same as" if mean == random else "lower than" if mean < random else "higher than"
+    sure = "more than chance explains" if p < 0.01 else "no more than chance may explain"
+    return (f"{row['strategy']}: mean regret {mean:.4g} is {relation} that of random search ({random:.4g}), {sure} "
+            f"(Wilcoxon signed-rank test over pairs of equal seeds, p = {p:.2g}).")
+
+
+def curve(runs: Sequence[Run], nothing: float) -> dict[str, list[float]]:
+    """Means over the seeds at up to `POINTS` numbers of evaluations, with a band of 95 %."""
+    length = len(runs[0].cost)
+    at = sorted({round(1 + place * (length - 1) / (min(POINTS, length) - 1 or 1)) for place in range(min(POINTS, length))})
+    found: dict[str, list[float]] = {"evaluations": [float(n) for n in at], "mean": [], "low": [], "high": [], "recent": [],
+                                     "cost": [fmean(run.cost[n - 1] for run in runs) for n in at]}
+    recent = [_recent(run.newest, nothing) for run in runs]
+    for n in at:
+        values = [run.incumbent[n - 1] for run in runs]
+        middle, margin = fmean(values), BAND * standard_error(values)
+        for key, value in (("mean", middle), ("low", middle - margin), ("high", middle + margin),
+                           ("recent", fmean(row[n - 1] for row in recent))):
+            found[key].append(value)
+    return found
+
+
+def _recent(values: Sequence[float | None], nothing: float) -> list[float]:
+    """The mean of the last evaluations that succeeded: how good the current population is."""
+    sums = list(accumulate((value or 0.0 for value in values), initial=0.0))
+    counts = list(accumulate((value is not None for value in values), initial=0))
+    found = []
+    for n in range(1, len(values) + 1):
+        first = max(0, n - RECENT)
+        number = counts[n] - counts[first]
+        found.append((sums[n] - sums[first]) / number if number else nothing)
+    return found
