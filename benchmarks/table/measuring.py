@@ -16,7 +16,8 @@ from engine.errors import NonFinite
 from engine.nets.build import build
 from engine.training.data import Split, Splits, epoch_order
 from engine.training.schedule import learning_rate
-from engine.training.trainer import Training, accuracy, make_deterministic, seed_torch
+from engine.training.task import accuracy
+from engine.training.trainer import Training, make_deterministic, seed_torch
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class Data:
         self.train, self.validation, self.test = map(self._flat, parts)
 
     def _flat(self, part: Split) -> tuple[Floats, Numbers]:
-        images = self.splits.normalise(part.images).contiguous().numpy()
+        images = self.splits.normalise(part.inputs).contiguous().numpy()
         return np.ascontiguousarray(images, np.float32), np.ascontiguousarray(part.labels.numpy(), np.int64)
 
 

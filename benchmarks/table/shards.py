@@ -83,4 +83,5 @@ def versions() -> dict[str, str]:
     about = Path("/proc/cpuinfo").read_text().splitlines()
     model = [line.split(":")[1].strip() for line in about if line.startswith("model name")][:1]
     return {"python": platform.python_version(), "torch": torch.__version__, "numpy": np.__version__,
-            "compiler": (compiler or ["none"])[0], "processor": (model or ["unknown"])[0], "system": f"{platform.system()} {platform.machine()}"}
+            "compiler": (compiler or ["none"])[0], "processor": (model or ["unknown"])[0],
+            "system": f"{platform.system()} {platform.machine()}"}

@@ -23,7 +23,8 @@ from engine.nets.build import build
 from engine.rng import stream
 from engine.spaces.nas_bench_201 import NasBench201
 from engine.training.data import epoch_order, split
-from engine.training.trainer import Plan, Training, accuracy, seed_torch
+from engine.training.task import accuracy
+from engine.training.trainer import Plan, Training, seed_torch
 
 needs_compiler = pytest.mark.skipif(not native.available(), reason="no C++ compiler here")
 SPACE = NasBench201(4, 1)
