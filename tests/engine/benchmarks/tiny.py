@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
@@ -31,7 +30,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def tiny(built: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def tiny(built: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The engine reads these tables instead of the shipped ones."""
     monkeypatch.setattr(tables, "ROOT", built)
-    yield built / "tiny"
+    return built / "tiny"
