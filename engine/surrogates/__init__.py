@@ -1,0 +1,1 @@
+"""Surrogates: what a strategy believes of a space. They know spaces and architectures, never a strategy."""
