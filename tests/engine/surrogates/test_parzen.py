@@ -24,7 +24,8 @@ NUMBERS = [Parameter("x", "real", low=-2.0, high=5.0), Parameter("x", "real", lo
            Parameter("x", "real", low=-3.0, high=3.0, prior="normal"),
            Parameter("x", "real", low=1e-3, high=10.0, prior="lognormal", mu=-1.0, sigma=2.0)]
 STEPS = [Parameter("x", "integer", low=1, high=6), Parameter("x", "integer", low=1, high=64, prior="log"),
-         Parameter("x", "real", low=4.0, high=64.0, prior="log", step=4.0), Parameter("x", "real", low=0.0, high=1.0, step=0.25),
+         Parameter("x", "real", low=4.0, high=64.0, prior="log", step=4.0),
+         Parameter("x", "real", low=0.0, high=1.0, step=0.25),
          Parameter("x", "integer", low=-3, high=5, prior="normal", mu=1.0, sigma=3.0)]
 
 

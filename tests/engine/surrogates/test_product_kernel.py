@@ -80,7 +80,7 @@ def test_choices_and_numbers_together_integrate_to_one() -> None:
 
 def test_what_goes_together_is_modelled_together() -> None:
     """Each choice by itself is as common among the best as the other; the pairs are not."""
-    rows = [[float(k % 2), float(k % 2), 0.0] for k in range(20)] + [[float(k % 2), float(1 - k % 2), 0.0] for k in range(20)]
+    rows = [[float(k % 2), float((k + apart) % 2), 0.0] for apart in (0, 1) for k in range(20)]
     model = fitted(FLAT, rows, 20)
     generator = np.random.default_rng(0)
     drawn = [model.draw(generator, 24).vector for _ in range(50)]
