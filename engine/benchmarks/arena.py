@@ -67,7 +67,7 @@ class TableField:
         return self.table.best_test - float(self.table.mean_test[self.table.network_of[architecture.genotype["arch"]]])
 
     def facts(self) -> dict[str, Any]:
-        return {"best_test": self.table.best_test, "completeness": self.table.completeness()}
+        return {"best_test": self.table.best_test, "completeness": self.table.completeness}
 
 
 class LandscapeField:

@@ -111,7 +111,7 @@ class Table:
             raise fail("/architecture", f"{text[:200]} is not in the table {self.name}", "an architecture of the table")
         seeds = self._measured(network)
         if not seeds:
-            share = self.completeness()["share"]
+            share = self.completeness["share"]
             raise fail("/architecture", f"{text} is not measured yet: the table {self.name} is {share:.1%} complete",
                        "an architecture that is")
         return self._measurement(network, seeds[draw % len(seeds)])
@@ -136,6 +136,7 @@ class Table:
         """The known optimum: the highest mean test accuracy of all measured networks."""
         return float(np.nanmax(self.mean_test))
 
+    @cached_property
     def completeness(self) -> dict[str, Any]:
         """Honest numbers: how much of the table is there."""
         by_seed = [int(n) for n in (self.test != MISSING).sum(1)]
@@ -145,7 +146,7 @@ class Table:
                 "strings_that_answer": int(counted[(self.test != MISSING).any(0)].sum()), "strings": len(self.network_of)}
 
     def card(self) -> dict[str, Any]:
-        return {**self.description, "completeness": self.completeness(), "calibrated": self.epoch_seconds is not None}
+        return {**self.description, "completeness": self.completeness, "calibrated": self.epoch_seconds is not None}
 
     def document(self) -> dict[str, Any]:
         """Everything, by architecture string: what `python -m engine table` prints."""

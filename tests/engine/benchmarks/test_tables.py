@@ -73,7 +73,7 @@ def test_what_is_missing_is_said(tiny: Path, tmp_path: Path) -> None:
     for name in ("card.json", "index.json.xz"):
         (folder / name).write_bytes((tiny / name).read_bytes())
     empty = Table(folder)
-    assert empty.completeness()["share"] == 0 and empty.completeness()["strings_that_answer"] == 0
+    assert empty.completeness["share"] == 0 and empty.completeness["strings_that_answer"] == 0
     with pytest.raises(Invalid, match="not measured yet: the table tiny is 0.0% complete"):
         empty.answer(empty.networks[0], 0)
     stranger = next(text for text, number in empty.network_of.items() if number == MISSING)
@@ -86,7 +86,7 @@ def test_where_one_seed_is_missing_the_other_answers(tiny: Path) -> None:
     table = Table(tiny)
     table.test[1] = MISSING
     assert {table.answer(table.networks[0], draw).seed for draw in range(5)} == {0}
-    assert table.completeness()["measured_by_seed"] == [len(table.networks), 0]
+    assert table.completeness["measured_by_seed"] == [len(table.networks), 0]
     assert not np.isnan(table.mean_test).any()
 
 
