@@ -56,12 +56,14 @@ class TableField:
 
     def outcome(self, work: Candidate, seed: int) -> Outcome:
         """As the estimation `tabular` gives it to the same trial of a search with this seed."""
+        text = work.architecture.genotype["arch"]
         try:
-            found = self.table.answer(work.architecture.genotype["arch"], stream_seed(seed, "trial", work.trial))
+            found = self.table.answer(text, stream_seed(seed, "trial", work.trial), work.fidelity.get("epochs"))
         except Invalid as error:
             return Outcome("failed", metrics={"error": str(error), "error_kind": "not_measured"})
-        spend = {"epochs": float(self.table.epochs)} | ({} if found.seconds is None else {"seconds": found.seconds})
-        return Outcome("done", found.validation[-1], "tabular", spend=spend)
+        network = self.table.network_of[text]
+        metrics = {"parameters": self.table.parameters[network], "flops": self.table.flops[network]}
+        return Outcome("done", found.validation[-1], "tabular", metrics, found.spend())
 
     def regret(self, architecture: Architecture) -> float:
         return self.table.best_test - float(self.table.mean_test[self.table.network_of[architecture.genotype["arch"]]])

@@ -28,12 +28,17 @@ Counts = NDArray[np.int32]
 
 @dataclass(frozen=True)
 class Measurement:
-    """One training: the share of right answers on the validation images after each epoch, and on the test images."""
+    """One training: the share of right answers on the validation images after each epoch, and on the test images after the
+    last one that was measured."""
 
     validation: tuple[float, ...]
     test: float
-    seconds: float | None                       # of the whole training; None: the table has no calibration yet
+    seconds: float | None                       # of these epochs; None: the table has no calibration yet
     seed: int
+
+    def spend(self) -> dict[str, float]:
+        """What it would have cost to train."""
+        return {"epochs": float(len(self.validation))} | ({} if self.seconds is None else {"seconds": self.seconds})
 
     def document(self) -> dict[str, Any]:
         return {"validation": list(self.validation), "test": self.test, "seconds": self.seconds}
@@ -102,10 +107,13 @@ class Table:
 
     def measurements(self, network: int) -> list[Measurement]:
         """What was measured of a network, by seed; seeds that are still missing are left out."""
-        return [self._measurement(network, seed) for seed in self._measured(network)]
+        return [self._measurement(network, seed, self.epochs) for seed in self._measured(network)]
 
-    def answer(self, text: str, draw: int) -> Measurement:
-        """One of the trainings of an architecture: `draw`, any whole number, says which. Raises Invalid with the reason."""
+    def answer(self, text: str, draw: int, epochs: int | None = None) -> Measurement:
+        """One of the trainings of an architecture, its first `epochs` (None: all): `draw`, any whole number, says which one.
+        Raises Invalid with the reason."""
+        if epochs is not None and not 1 <= epochs <= self.epochs:
+            raise fail("/epochs", f"{epochs} is not what was measured", f"1 to {self.epochs}")
         network = self.network_of.get(text, MISSING)
         if network == MISSING:
             raise fail("/architecture", f"{text[:200]} is not in the table {self.name}", "an architecture of the table")
@@ -114,14 +122,14 @@ class Table:
             share = self.completeness["share"]
             raise fail("/architecture", f"{text} is not measured yet: the table {self.name} is {share:.1%} complete",
                        "an architecture that is")
-        return self._measurement(network, seeds[draw % len(seeds)])
+        return self._measurement(network, seeds[draw % len(seeds)], epochs or self.epochs)
 
     def _measured(self, network: int) -> list[int]:
         return [seed for seed in range(self.seeds) if self.test[seed, network] != MISSING]
 
-    def _measurement(self, network: int, seed: int) -> Measurement:
-        curve = tuple((self.validation[seed, network] / self.sizes[0]).tolist())
-        seconds = None if self.epoch_seconds is None else self.epoch_seconds[network] * self.epochs
+    def _measurement(self, network: int, seed: int, epochs: int) -> Measurement:
+        curve = tuple((self.validation[seed, network, :epochs] / self.sizes[0]).tolist())
+        seconds = None if self.epoch_seconds is None else self.epoch_seconds[network] * epochs
         return Measurement(curve, float(self.test[seed, network] / self.sizes[1]), seconds, seed)
 
     @cached_property

@@ -60,20 +60,15 @@ class Tabular:
         if work.weights.source != "scratch":
             raise fail("/weights", f"a table has no {work.weights.source} weights", "scratch")
         table = tables.load(self.options.table)
-        epochs = work.fidelity.get("epochs") or self.options.epochs or table.epochs
-        if epochs > table.epochs:
-            raise fail("/epochs", f"{epochs} is more than was measured", f"1 to {table.epochs}")
+        epochs = work.fidelity.get("epochs") or self.options.epochs
         final = work.final_of is not None
-        found = table.answer(work.architecture.genotype["arch"], work.seed if final else context.seed)
+        found = table.answer(work.architecture.genotype["arch"], work.seed if final else context.seed, epochs)
         cost = measure(context.space.network(work.architecture, table.shape, table.classes), table.shape)
-        curve = list(found.validation[:epochs])
+        curve = list(found.validation)
         metrics = {"parameters": cost.parameters, "flops": cost.flops, "macs": cost.macs, "curve": curve,
                    "table_seed": found.seed, **({"test": found.test} if final else {})}
-        spend = {"epochs": float(epochs)}
-        if found.seconds is not None:
-            spend["seconds"] = found.seconds * epochs / table.epochs
         self._tell(work, context, cost, curve)
-        return Outcome("done", curve[-1], "tabular", metrics, spend)
+        return Outcome("done", curve[-1], "tabular", metrics, found.spend())
 
     @staticmethod
     def _tell(work: Candidate, context: Context, cost: Cost, curve: list[float]) -> None:

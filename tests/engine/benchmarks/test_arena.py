@@ -151,6 +151,10 @@ def test_on_a_table_outcomes_are_those_of_the_estimation(tiny: Path) -> None:
         played = field.outcome(work, 5)
         looked = perform(spec, work, tiny.parent / "work", tiny, "cpu", emit=lambda event: None, stop=lambda: False)
         assert played.score == looked.score and played.spend == looked.spend
+        assert {key: looked.metrics[key] for key in played.metrics} == played.metrics and len(played.metrics) == 2
+        short = field.outcome(replace(work, fidelity={"epochs": 1}), 5)
+        assert short.score == looked.metrics["curve"][0] and short.spend == {"epochs": 1.0}
+        assert not field.outcome(replace(work, fidelity={"epochs": 3}), 5).ok
         assert looked.metrics["table_seed"] == trial_seed(spec, work) % 2
         assert field.regret(work.architecture) == pytest.approx(table.best_test - fmean(
             m.test for m in table.measurements(number)))

@@ -110,7 +110,7 @@ def test_a_calibrated_table_spends_simulated_seconds(spec: Spec, tiny: Path, tmp
 
 
 @pytest.mark.parametrize(("more", "reason"), [
-    ({"fidelity": {"epochs": 3}}, "more than was measured"), ({"weights": Weights("inherit", 0)}, "no inherit weights")])
+    ({"fidelity": {"epochs": 3}}, "3 is not what was measured"), ({"weights": Weights("inherit", 0)}, "no inherit weights")])
 def test_what_a_table_cannot_do_fails_with_the_reason(spec: Spec, tmp_path: Path, more: dict[str, Any], reason: str) -> None:
     outcome, _ = looked_up(spec, candidate(known(), **more), tmp_path)
     assert not outcome.ok and outcome.metrics["error_kind"] == "not_measured" and reason in outcome.metrics["error"]
