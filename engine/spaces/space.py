@@ -50,6 +50,7 @@ class Space(Protocol):
     def mutate_proposal(self, proposal: Proposal, rng: Random) -> Proposal: ... # may change training instead
     def training_options(self, hyper: Mapping[str, Any]) -> Mapping[str, Any]: ...      # what it means for the estimation
     def neighbours(self, architecture: Architecture) -> Iterable[Architecture]: ...
+    def neighbour_proposals(self, proposal: Proposal) -> Iterable[Proposal]: ... # all that one `mutate_proposal` can make
     def size(self) -> int | None: ...
     def parse(self, genotype: Any, path: str = "") -> Architecture: ...         # raises Invalid
     def read(self, genotype: Any, path: str = "") -> Architecture: ...          # as `parse`, also what is only written alike
