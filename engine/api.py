@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -31,10 +32,10 @@ from engine.work import Candidate, Outcome, Work, work_from
 
 __all__ = [
     "Architecture", "Candidate", "Entry", "Event", "Invalid", "Outcome", "Problem", "Search", "Spec", "Work", "arena",
-    "comparison", "compatible", "convert", "datasets", "describe", "draw", "entry", "estimations", "facts",
-    "finished_event", "incompatible", "inspect", "leaderboard", "measure", "parse", "parse_space", "parse_text", "parts",
-    "readable", "reads", "row", "sample", "space_document", "spaces", "strategies", "summary", "table", "tables", "texts",
-    "work_from",
+    "arena_fields", "arena_run", "arena_summary", "comparison", "compatible", "convert", "datasets", "describe",
+    "draw", "entry", "estimations", "facts", "finished_event", "incompatible", "inspect", "leaderboard", "measure",
+    "parse", "parse_space", "parse_text", "parts", "readable", "reads", "row", "sample", "space_document", "spaces",
+    "strategies", "summary", "table", "tables", "texts", "work_from",
 ]
 
 BLOCK = 512                                     # architectures drawn at once
@@ -88,6 +89,25 @@ def arena(table: str | None, landscape: str | None, strategies: Sequence[Mapping
           evaluations: int, progress: Callable[[int, int], None] = lambda done, total: None) -> dict[str, Any]:
     """Strategies against each other where the answers are known. Raises Invalid."""
     return arena_of.arena(arena_of.field_of(table, landscape), strategies, seeds, evaluations, progress)
+
+
+def arena_fields() -> list[dict[str, Any]]:
+    """Where strategies can be compared, and which of them fit there: true, or the reason why not."""
+    return arena_of.fields()
+
+
+def arena_run(table: str | None, landscape: str | None, strategy: Mapping[str, Any], seed: int,
+              evaluations: int) -> dict[str, Any]:
+    """One strategy with one seed: the piece of an arena that a worker does. JSON data for `arena_summary`."""
+    return asdict(arena_of.play(arena_of.field_of(table, landscape), strategy, seed, evaluations))
+
+
+def arena_summary(table: str | None, landscape: str | None, runs: Mapping[str, Sequence[Mapping[str, Any]]],
+                  baseline: Sequence[Mapping[str, Any]], seeds: Sequence[int], evaluations: int) -> dict[str, Any]:
+    """What `arena` gives, from runs by label that were made piece by piece (one for each seed, in their order)."""
+    made = {name: [arena_of.Run(**run) for run in of] for name, of in runs.items()}
+    field = arena_of.field_of(table, landscape)
+    return arena_of.summary(field, made, [arena_of.Run(**run) for run in baseline], seeds, evaluations)
 
 
 def parts() -> dict[str, list[dict[str, Any]]]:

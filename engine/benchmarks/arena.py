@@ -133,9 +133,8 @@ def play(field: Field, strategy: Mapping[str, Any], seed: int, evaluations: int)
 def spec_of(field: Field, strategy: Mapping[str, Any], seed: int, evaluations: int) -> Spec:
     """The search that is played. Raises Invalid where strategy and field do not fit."""
     entry = _entry(strategy)
-    if missing := sorted(entry.needs - field.offers):
-        raise fail("/strategies", f"{entry.name} needs {', '.join(missing)}, which {field.name} does not offer",
-                   "strategies that fit")
+    if reason := _lacking(entry, field.offers):
+        raise fail("/strategies", f"{entry.name} {reason}", "strategies that fit")
     part = Part(entry.name, options.parse(entry.options, strategy, "/strategies", presets=entry.presets))
     nothing = Part("digits", None)
     return Spec("", field.kind, field.space, part, nothing, nothing, Budget(trials=evaluations), Finals(), Execution(), seed)
@@ -154,6 +153,20 @@ def field_of(table: str | None, landscape: str | None) -> Field:
         raise Invalid(Problem("/table", "a table or a landscape must be named, and not both",
                               ", ".join([*tables.names(), *LANDSCAPES])))
     return TableField(table) if table is not None else LandscapeField(str(landscape))
+
+
+def fields() -> list[dict[str, Any]]:
+    """Every table and landscape, and for each strategy true, or why it does not fit."""
+    there = [("table", name, f"Measured table {name}", TableField(name).offers) for name in tables.names()]
+    there += [("landscape", name, landscape.title, landscape.offers) for name, landscape in LANDSCAPES.items()]
+    return [{"kind": kind, "name": name, "title": title,
+             "strategies": {entry.name: _lacking(entry, offers) or True for entry in discover("strategies").values()}}
+            for kind, name, title, offers in there]
+
+
+def _lacking(entry: Entry, offers: frozenset[str]) -> str | None:
+    missing = sorted(entry.needs - offers)
+    return f"needs {', '.join(missing)}, which is not offered here" if missing else None
 
 
 def arena(field: Field, strategies: Sequence[Mapping[str, Any]], seeds: Sequence[int], evaluations: int,

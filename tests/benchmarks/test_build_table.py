@@ -181,6 +181,25 @@ def test_kendall() -> None:
     assert kendall([1, 2, 2, 3], [1, 3, 2, 4]) == pytest.approx(5 / 30**0.5)
 
 
+def test_the_time_of_a_network_is_the_sum_over_its_layers() -> None:
+    """The law is found from a sample, and its error is that on networks it was not fitted to."""
+    rng = np.random.default_rng(0)
+    rows = np.column_stack([np.ones(60), rng.integers(0, 7, (60, 5))]).astype(int)
+    law = np.array([0.02, 0.004, 0.011, 0.006, 0.001, 0.0005])
+    found, missed = calibration.fitted(rows.tolist(), rows @ law)
+    assert found == pytest.approx(law) and missed == pytest.approx(0, abs=1e-6)
+    _, noisy = calibration.fitted(rows.tolist(), rows @ law * rng.uniform(0.8, 1.25, 60))
+    assert noisy is not None and 0.03 < noisy < 0.2
+
+
+def test_layers_are_counted(data: Data) -> None:
+    """In each of the three stages a convolution of either kind and a skip more than where there is nothing."""
+    nothing, two = (calibration.layers(TINY, data, text) for text in (
+        "|none~0|+|none~0|none~1|+|none~0|none~1|none~2|",
+        "|nor_conv_3x3~0|+|none~0|none~1|+|skip_connect~0|nor_conv_1x1~1|none~2|"))
+    assert [b - a for a, b in zip(nothing, two, strict=True)] == [0, 3, 3, 0, 3, 6]
+
+
 @needs_compiler
 def test_a_calibration_gives_seconds(built: Path, data: Data, tmp_path: Path) -> None:
     networks = tables.read(built / "tiny" / "index.json.xz")["networks"]

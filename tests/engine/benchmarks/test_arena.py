@@ -110,7 +110,7 @@ def test_what_cannot_be_played_is_said_before_anything_runs(strategies: list[dic
 def test_a_strategy_that_does_not_fit_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     field = LandscapeField("L2")
     monkeypatch.setattr(field, "offers", frozenset({"parameters"}))
-    with pytest.raises(Invalid, match="needs mutate, which L2 does not offer"):
+    with pytest.raises(Invalid, match="aging_evolution needs mutate, which is not offered here"):
         arena(field, [EVOLUTION], [0], 10)
 
 
@@ -177,6 +177,21 @@ def test_a_summary_of_runs_from_elsewhere_is_the_same() -> None:
     whole = arena(L2, [RANDOM, EVOLUTION], range(3), 30)
     runs = {strategy["name"]: [play(L2, strategy, seed, 30) for seed in range(3)] for strategy in (RANDOM, EVOLUTION)}
     assert summary(L2, runs, runs["random_search"], range(3), 30) == whole
+
+
+def test_the_same_piece_by_piece_as_data() -> None:
+    whole = api.arena(None, "L2", [RANDOM, EVOLUTION], range(3), 30)
+    pieces = {strategy["name"]: [json.loads(json.dumps(api.arena_run(None, "L2", strategy, seed, 30))) for seed in range(3)]
+              for strategy in (RANDOM, EVOLUTION)}
+    assert api.arena_summary(None, "L2", pieces, pieces["random_search"], range(3), 30) == whole
+
+
+def test_what_can_be_chosen(tiny: Path) -> None:
+    listed = {field["name"]: field for field in api.arena_fields()}
+    assert set(listed) == {"tiny", *LANDSCAPES} and listed["tiny"]["kind"] == "table"
+    for field in listed.values():
+        assert field["title"] and field["strategies"]["random_search"] is True
+        assert set(field["strategies"]) == {entry["name"] for entry in api.strategies()}
 
 
 def test_thousands_of_evaluations_take_seconds() -> None:
