@@ -48,6 +48,8 @@ class TableField:
 
     def __init__(self, name: str) -> None:
         self.name, self.table = name, tables.load(name)
+        if not self.table.completeness["share"]:
+            raise fail("/table", f"nothing of the table {name} is measured yet", "another table, or a landscape")
         document = dict(self.table.description["space"])
         self.kind = document["kind"]
         entry = discover("spaces")[self.kind]
@@ -157,7 +159,8 @@ def field_of(table: str | None, landscape: str | None) -> Field:
 
 def fields() -> list[dict[str, Any]]:
     """Every table and landscape, and for each strategy true, or why it does not fit."""
-    there = [("table", name, f"Measured table {name}", TableField(name).offers) for name in tables.names()]
+    begun = [name for name in tables.names() if tables.load(name).completeness["share"]]
+    there = [("table", name, f"Measured table {name}", TableField(name).offers) for name in begun]
     there += [("landscape", name, landscape.title, landscape.offers) for name, landscape in LANDSCAPES.items()]
     return [{"kind": kind, "name": name, "title": title,
              "strategies": {entry.name: _lacking(entry, offers) or True for entry in discover("strategies").values()}}

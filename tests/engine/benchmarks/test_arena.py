@@ -12,6 +12,7 @@ from statistics import fmean
 import pytest
 
 from engine import api
+from engine.benchmarks import tables
 from engine.benchmarks.arena import (
     LandscapeField,
     Run,
@@ -165,6 +166,16 @@ def test_on_a_table_what_is_not_there_fails_and_the_search_goes_on(tiny: Path) -
     (row,) = found["strategies"]
     assert found["completeness"]["share"] == 1 and 0 <= row["regret"]["mean"] <= TableField("tiny").nothing
     json.dumps(found, allow_nan=False)
+
+
+def test_a_table_without_a_measurement_is_no_field(tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "tiny").mkdir()
+    for name in ("card.json", "index.json.xz"):
+        (tmp_path / "tiny" / name).write_bytes((tiny / name).read_bytes())
+    monkeypatch.setattr(tables, "ROOT", tmp_path)
+    with pytest.raises(Invalid, match="nothing of the table tiny is measured yet"):
+        TableField("tiny")
+    assert "tiny" not in {field["name"] for field in api.arena_fields()}
 
 
 def test_everything_is_data() -> None:
