@@ -14,6 +14,7 @@ from engine.architecture.drawing import draw as draw_architecture
 from engine.benchmarks import arena as arena_of
 from engine.benchmarks import tables as measured
 from engine.budget import Budget, Execution, Finals
+from engine.constraints import Constraints
 from engine.convert import convert
 from engine.convert import texts as texts_of
 from engine.errors import Invalid, Problem, fail
@@ -112,7 +113,8 @@ def arena_summary(table: str | None, landscape: str | None, runs: Mapping[str, S
 
 def parts() -> dict[str, list[dict[str, Any]]]:
     """The options of the document's fixed parts."""
-    return {"budget": describe(Budget), "finals": describe(Finals), "execution": describe(Execution)}
+    return {"budget": describe(Budget), "constraints": describe(Constraints), "finals": describe(Finals),
+            "execution": describe(Execution)}
 
 
 def compatible() -> dict[str, dict[str, bool | str]]:

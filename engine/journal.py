@@ -29,7 +29,7 @@ class Journal:
         """Open a folder for this spec. Raises Invalid if it holds another search."""
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         stored = folder / "spec.json"
-        if stored.exists() and parse_text(stored.read_text()) != json.loads(json.dumps(spec.document())):
+        if stored.exists() and parse(parse_text(stored.read_text())).document() != spec.document():
             raise fail("", f"the folder {folder} holds another search", "an empty folder, or the same document")
         if not stored.exists():
             draft = folder / "spec.json.part"

@@ -16,6 +16,7 @@ def row(spec: Spec, work: Candidate, outcome: Outcome) -> dict[str, Any]:
     return {"trial": work.trial, "status": outcome.status, "score": outcome.score, "score_kind": outcome.score_kind,
             "encoding_id": work.architecture.encoding_id, "canonical_id": spec.space.canonical(work.architecture),
             "parameters": outcome.metrics.get("parameters"), "flops": outcome.metrics.get("flops"),
+            "latency_ms": outcome.metrics.get("latency_ms"),
             "epochs": outcome.spend.get("epochs"), "seconds": outcome.spend.get("seconds"), "final_of": work.final_of,
             "test": outcome.metrics.get("test"), "parents": list(work.parents), "error": outcome.metrics.get("error")}
 

@@ -6,12 +6,15 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from engine.constraints import refused
 from engine.events import Event
 from engine.journal import Journal
 from engine.perform import perform
 from engine.search import Search
 from engine.spec import Spec
 from engine.work import Candidate, Outcome, Work
+
+SHOWN = ("parameters", "flops", "latency_ms", "error", "error_kind", "test")         # metrics that everybody hears of
 
 
 def run(spec: Spec, folder: Path, data: Path, device: str, emit: Callable[[Event], None],
@@ -47,7 +50,7 @@ def comparison(spec: Spec, curves: Mapping[int, list[float]], trial: int) -> lis
 def finished_event(spec: Spec, work: Work, outcome: Outcome) -> Event:
     data: dict[str, Any] = {"status": outcome.status, "score": outcome.score, "score_kind": outcome.score_kind,
                             "seconds": outcome.spend.get("seconds"), "epochs": outcome.spend.get("epochs"),
-                            **{k: outcome.metrics.get(k) for k in ("parameters", "flops", "error", "error_kind", "test")}}
+                            **{k: outcome.metrics.get(k) for k in SHOWN}}
     if isinstance(work, Candidate):
         data |= {"encoding_id": work.architecture.encoding_id, "canonical_id": spec.space.canonical(work.architecture),
                  "final_of": work.final_of}
@@ -61,7 +64,8 @@ def summary(search: Search) -> dict[str, Any]:
     finals = [{"trial": w.trial, "final_of": w.final_of, "score": o.score, "test": o.metrics.get("test")}
               for w, o in closing]
     return {"best": best and {"trial": best[0].trial, "score": best[1].score, "score_kind": best[1].score_kind,
-                              "architecture": best[0].architecture.document()}, "finals": finals}
+                              "architecture": best[0].architecture.document()}, "finals": finals,
+            "refused": sum(map(refused, search.outcomes.values()))}
 
 
 def _comparison(search: Search, work: Work) -> list[list[float]]:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from engine.constraints import Refusals
 from engine.events import Event
 from engine.finals import finals_of, ranked
 from engine.registry import discover
@@ -27,6 +28,7 @@ class Search:
         self.outcomes: dict[int, Outcome] = {}
         self.told: list[int] = []                     # trial numbers, in the order the strategy heard of them
         self.spend = {"epochs": 0.0, "seconds": 0.0}  # of the told trials, so that it does not depend on timing
+        self.refusals = Refusals(spec.constraints.patience)     # among the told: proposals that nobody trains
         self.best: tuple[Candidate, Outcome] | None = None      # the trained network with the highest validation score
         self.news: list[Event] = []                   # what the strategy said; see `drain`
         self.closing = False                          # the strategy's part is over, finals are asked
@@ -35,13 +37,17 @@ class Search:
         """New work, numbered. [] while results are pending means waiting, else the search is finished."""
         fresh: list[Work] = []
         while not self.closing:
-            if self.spec.budget.spent(len(self.items), self.spend):
+            if self._spent():
+                if self._refund() and self._tell_next():
+                    continue
+                if self._refund():
+                    return fresh                       # what is refused leaves room for another trial
                 break
             if not self._room():
                 return fresh
             self._tell_due()
-            if self.spec.budget.spent(len(self.items), self.spend):
-                break
+            if self._spent():
+                continue
             asked = self.strategy.ask(1)
             fresh += [self._number(work) for work in asked]
             if not asked and not self._tell_next():
@@ -101,6 +107,18 @@ class Search:
         self.best = (work, outcome)
         return True
 
+    def _spent(self) -> bool:
+        """Whether the strategy may propose no more. What was refused is not charged as a trial; too much of it ends all."""
+        charged = len(self.items) - self.refusals.count
+        return bool(self.refusals.hopeless) or self.spec.budget.spent(charged, self.spend)
+
+    def _refund(self) -> bool:
+        """Whether trials that were not told yet could turn out to be refused, so that there is room for others."""
+        if not self.spec.constraints.priced or self.refusals.hopeless:
+            return False
+        unheard = len(self._unheard())
+        return unheard > 0 and not self.spec.budget.spent(len(self.items) - self.refusals.count - unheard, self.spend)
+
     def _unheard(self) -> list[int]:
         heard = set(self.told)
         return [trial for trial in range(len(self.items)) if trial not in heard]
@@ -133,6 +151,8 @@ class Search:
     def _tell(self, trial: int) -> None:
         outcome = self.outcomes[trial]
         self.news += self.strategy.tell(self.items[trial], outcome)
+        if self.refusals.tell(self.items[trial], outcome):
+            self.news.append(Event("log", trial, {"level": "warning", "text": self.refusals.hopeless}))
         for key in self.spend:
             self.spend[key] += outcome.spend.get(key, 0.0)
         self.told.append(trial)

@@ -11,12 +11,14 @@ from typing import Any
 
 from engine import options
 from engine.budget import Budget, Execution, Finals
+from engine.constraints import Constraints
 from engine.errors import Invalid, Problem, fail
 from engine.registry import Entry, discover
 
 VERSION = 1
 MAX_BYTES, MAX_DEPTH, MAX_KEYS, MAX_SEED = 1024 * 1024, 32, 500, 2**53
-PARTS = ("version", "name", "space", "strategy", "estimation", "dataset", "budget", "finals", "execution", "seed")
+PARTS = ("version", "name", "space", "strategy", "estimation", "dataset", "budget", "constraints", "finals", "execution",
+         "seed")
 
 
 @dataclass(frozen=True)
@@ -39,16 +41,24 @@ class Spec:
     estimation: Part
     dataset: Part
     budget: Budget
+    constraints: Constraints
     finals: Finals
     execution: Execution
     seed: int
+
+    @property
+    def timed(self) -> bool:
+        """Whether trained networks are timed: only if somebody wants to know, for time is never twice the same."""
+        return (self.constraints.latency_ms is not None or "latency" in getattr(self.strategy.options, "objectives", ())
+                or getattr(self.estimation.options, "latency", False))
 
     def document(self) -> dict[str, Any]:
         """The document with every option written out; parsing it gives an equal Spec."""
         return {"version": VERSION, "name": self.name, "space": {"kind": self.space_kind, **options.document(self.space)},
                 "strategy": self.strategy.document(), "estimation": self.estimation.document(),
                 "dataset": self.dataset.document(), "budget": options.document(self.budget),
-                "finals": options.document(self.finals), "execution": options.document(self.execution), "seed": self.seed}
+                "constraints": options.document(self.constraints), "finals": options.document(self.finals),
+                "execution": options.document(self.execution), "seed": self.seed}
 
 
 def parse_text(text: str | bytes) -> Any:
@@ -129,7 +139,7 @@ def parse(document: Any) -> Spec:
     for key, kind in (("strategy", "strategies"), ("dataset", "datasets")):
         attempt(key, partial(_part_of, kind, document, key))
     attempt("estimation", lambda: _part("estimation", document.get("estimation", {"name": "scratch"}), "/estimation"))
-    for key, factory in (("budget", Budget), ("finals", Finals), ("execution", Execution)):
+    for key, factory in (("budget", Budget), ("constraints", Constraints), ("finals", Finals), ("execution", Execution)):
         attempt(key, partial(_fixed, factory, document, key))
     attempt("name", lambda: _text(document.get("name", ""), "/name"))
     attempt("seed", lambda: _seed(document.get("seed", 0)))
@@ -179,8 +189,18 @@ def _misfits(take: Mapping[str, Any]) -> Iterator[Problem]:
     held = discover("datasets")[dataset].facts["kind"]
     if held != "images" and getattr(take["estimation"].options, "augment", "none") != "none":
         yield Problem("/estimation/augment", f"changes images, but the dataset is of kind {held}", "none")
+    if not discover("estimation")[take["estimation"].name].facts["trains"]:
+        yield from _untimed(take)
     if fits := getattr(take["estimation"].options, "fits", None):
         yield from fits(take["space"], dataset)
+
+
+def _untimed(take: Mapping[str, Any]) -> Iterator[Problem]:
+    """What asks for the latency of networks that nobody trains."""
+    if take["constraints"].latency_ms is not None:
+        yield Problem("/constraints/latency_ms", "cannot be measured: the estimation trains no network", "null")
+    if "latency" in getattr(take["strategy"].options, "objectives", ()):
+        yield Problem("/strategy/objectives", "holds latency, but the estimation trains no network", "the other objectives")
 
 
 def _part(kind: str, document: Any, path: str) -> Part:

@@ -15,8 +15,8 @@ from apps.searches.models import Download, Search
 from engine import api
 
 SHOWN = 50                                              # rows that the page brings along
-COLUMNS = ("rank", "trial", "status", "score", "score_kind", "parameters", "flops", "epochs", "seconds", "encoding_id",
-           "canonical_id", "final_of", "parents")
+COLUMNS = ("rank", "trial", "status", "score", "score_kind", "parameters", "flops", "latency_ms", "epochs", "seconds",
+           "encoding_id", "canonical_id", "final_of", "parents")
 
 
 def addresses(search: Search) -> dict[str, str]:
@@ -67,20 +67,24 @@ def figures(search: Search, trials: list[dict[str, Any]]) -> dict[str, Any]:
     scored = [t for t in own if t["status"] == "done" and t["score"] is not None]
     spent = sum(t["seconds"] or 0.0 for t in trials)
     limit = search.document["budget"].get("trials")
+    charged = [t for t in own if t["error_kind"] != "constraint" or t["epochs"]]
     best = min(scored, key=lambda t: (-t["score"], t["number"]), default=None)
     distinct = {t["canonical_id"] or t["encoding_id"] for t in own}
     return {"best": best, "done": len(own), "limit": limit, "distinct": len(distinct),
-            "failed": sum(t["status"] == "failed" for t in own),
+            "failed": sum(t["status"] == "failed" and t["error_kind"] != "constraint" for t in own),
+            "infeasible": sum(t["error_kind"] == "constraint" for t in own),
             "spent": spent, "rate": round(len(own) * 3600 / spent) if spent else None,
-            "share": 100 if search.state == "finished" else min(100, 100 * len(own) // limit) if limit else 0}
+            "share": 100 if search.state == "finished" else min(100, 100 * len(charged) // limit) if limit else 0}
 
 
 def rows(search: Search) -> list[dict[str, Any]]:
     """The leaderboard as data."""
     table = []
+    latency = dict(search.trials.values_list("number", "outcome__metrics__latency_ms"))
     for rank, trial in enumerate(selectors.leaderboard(search), 1):
         values = {name: getattr(trial, name) for name in COLUMNS if hasattr(trial, name)}
-        table.append({**values, "rank": rank if trial.status == "done" else None, "trial": trial.number})
+        table.append({**values, "rank": rank if trial.status == "done" else None, "trial": trial.number,
+                      "latency_ms": latency.get(trial.number)})
     return table
 
 

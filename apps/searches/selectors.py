@@ -96,7 +96,8 @@ def snapshot(search: Search) -> dict[str, Any]:
 
 def rows(search: Search) -> list[dict[str, Any]]:
     """Every trial in short, by number."""
-    more = {"origin": F("work__origin"), "error": F("outcome__metrics__error")}
+    more = {"origin": F("work__origin"), "error": F("outcome__metrics__error"),
+            "error_kind": F("outcome__metrics__error_kind"), "latency_ms": F("outcome__metrics__latency_ms")}
     return [{**row, "origin": row["origin"] or {}} for row in search.trials.order_by("number").values(*ROW, **more)]
 
 

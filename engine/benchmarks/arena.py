@@ -16,6 +16,7 @@ from engine.benchmarks import tables
 from engine.benchmarks.landscapes import LANDSCAPES
 from engine.benchmarks.statistics import critical_difference, mean_ranks, standard_error, wilcoxon
 from engine.budget import Budget, Execution, Finals
+from engine.constraints import Constraints
 from engine.errors import Invalid, Problem, fail
 from engine.registry import Entry, discover
 from engine.rng import stream, stream_seed
@@ -139,7 +140,8 @@ def spec_of(field: Field, strategy: Mapping[str, Any], seed: int, evaluations: i
         raise fail("/strategies", f"{entry.name} {reason}", "strategies that fit")
     part = Part(entry.name, options.parse(entry.options, strategy, "/strategies", presets=entry.presets))
     nothing = Part("digits", None)
-    return Spec("", field.kind, field.space, part, nothing, nothing, Budget(trials=evaluations), Finals(), Execution(), seed)
+    return Spec("", field.kind, field.space, part, nothing, nothing, Budget(trials=evaluations), Constraints(), Finals(),
+                Execution(), seed)
 
 
 def _entry(strategy: Mapping[str, Any]) -> Entry:

@@ -55,6 +55,7 @@ class Options:
     clip: float | None = real(None, low=1e-6, high=1000.0, optional=True, help="Largest gradient norm; empty: any.")
     early_stop: str = choice("none", choices=("none", "median"), paper="none",
                              help="median: give up on candidates worse than half of the earlier ones at that epoch.")
+    latency: bool = flag(False, help="Time each trained network on one input, where it was trained.")
     checkpoint_seconds: float = real(30.0, low=0.0, high=3600.0,
                                      help="Longest time between checkpoints; one is also written after each epoch.")
 
@@ -124,6 +125,9 @@ class Trial:
     def run(self) -> Outcome:
         if self.work.weights.source != "scratch":
             raise ValueError(f"training from scratch cannot start from {self.work.weights.source} weights")
+        limits = self.context.spec.constraints
+        if (refusal := limits.refusal(self.cost, self.options.batch_size)) and self.work.final_of is None:
+            return refusal
         self._prepare()
         while not self.training.finished:
             border = self.training.advance()
@@ -137,7 +141,8 @@ class Trial:
             if not self.training.finished and self.context.stop():
                 self._save()
                 raise Interrupted
-        return self._outcome("done")
+        outcome = self._outcome("done")
+        return limits.judged(outcome) if self.work.final_of is None else outcome
 
     def spent(self) -> float:
         """Seconds of training, those before an interruption included."""
@@ -209,11 +214,19 @@ class Trial:
                                    **MEASURES[self.data.kind].more(training.curve[-1])}
         if self.work.final_of is not None:
             metrics["test"] = score(training.model, self.data, self.data.test)
+        if self.context.spec.timed and status == "done":
+            metrics |= self._timed()
         weights = {name: tensor.cpu().clone(memory_format=torch.contiguous_format)      # shared ones are written twice
                    for name, tensor in training.model.state_dict().items()}
         artifact = write(self.context.workdir / "weights.safetensors", save(weights))
         return Outcome(status, training.curve[-1], metrics=metrics, artifact=artifact,
                        spend={"seconds": self.spent(), "epochs": float(training.epoch)})
+
+    def _timed(self) -> dict[str, Any]:
+        from engine.estimation.latency import example, latency_ms
+
+        latency = latency_ms(self.training.model, example(self.data, self.context.device))
+        return {"latency_ms": latency, "latency_device": self.context.device}
 
     def _rejected(self, name: str, reason: str) -> None:
         self._emit("checkpoint_rejected", name=name, reason=reason)

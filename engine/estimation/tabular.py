@@ -64,6 +64,8 @@ class Tabular:
         final = work.final_of is not None
         found = table.answer(work.architecture.genotype["arch"], work.seed if final else context.seed, epochs)
         cost = measure(context.space.network(work.architecture, table.shape, table.classes), table.shape)
+        if not final and (refusal := context.spec.constraints.refusal(cost, 1)):
+            return refusal
         curve = list(found.validation)
         metrics = {"parameters": cost.parameters, "flops": cost.flops, "macs": cost.macs, "curve": curve,
                    "table_seed": found.seed, **({"test": found.test} if final else {})}

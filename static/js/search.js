@@ -9,9 +9,10 @@ import { mount as incumbent } from "./panels/incumbent.js";
 import { mount as insight } from "./panels/insight.js";
 import { mount as leaderboard } from "./panels/leaderboard.js";
 import { mount as log } from "./panels/log.js";
+import { mount as pareto } from "./panels/pareto.js";
 import { mount as state } from "./panels/state.js";
 
-const PANELS = { best_so_far: bestSoFar, curves, finals, incumbent, insight, leaderboard, log };
+const PANELS = { best_so_far: bestSoFar, curves, finals, incumbent, insight, leaderboard, log, pareto };
 const WHOLE_PAGE = [figures, state];
 
 // After a resume a trial goes on from its last checkpoint: an epoch may be told again, and what followed it is void.

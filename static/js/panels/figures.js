@@ -18,7 +18,8 @@ export function figures(search) {
     best: best ? [score(best.score), `trial ${best.number}`] : ["–", ""],
     rate: spent > 0 ? [String(Math.round((ended.length * 3600) / spent)), "per hour"] : ["–", ""],
     distinct: [String(distinct), `of ${ended.length}`],
-    failed: [String(ended.filter((trial) => trial.status === "failed").length), ""],
+    failed: [String(ended.filter((trial) => trial.status === "failed" && trial.error_kind !== "constraint").length), ""],
+    infeasible: [String(ended.filter((trial) => trial.error_kind === "constraint").length), ""],
     spent: [duration(spent), ""],
     done: [String(ended.length), budget ? `of ${budget}` : ""],
   };
