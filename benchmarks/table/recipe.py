@@ -83,6 +83,4 @@ def trial_seed(recipe: Recipe, architecture: str, seed: int) -> int:
 RECIPES = {recipe.name: recipe for recipe in (
     Recipe("fashion", "fashion_mnist", side=8, train=8000, validation=8000, channels=4, layers=1, epochs=8, batch_size=64,
            lr=0.1),
-    Recipe("fashion_small", "fashion_mnist", side=6, train=19_200, validation=8000, channels=4, layers=1, epochs=8,
-           batch_size=64, lr=0.1, split_seed=1),
 )}
