@@ -291,6 +291,7 @@ def test_presets_and_bounds() -> None:
 def test_the_smallest_options_work(here: Surroundings) -> None:
     smallest = {name: option.low for name, option in options.options_of(Options).items() if option.low is not None}
     smallest.pop("batch_size")                  # a batch of two takes a hundred steps
+    smallest.pop("updates")                     # takes the place of epochs
     outcome = here.perform(options.parse(Options, smallest))
     assert outcome.status == "done" and outcome.spend["epochs"] == 1
 
