@@ -11,7 +11,7 @@ from django.http import Http404
 from django.utils.text import slugify
 
 from apps.searches.models import Download, Trial
-from apps.searches.selectors import leaderboard
+from apps.searches.selectors import leaderboard, reading
 from engine import api
 
 
@@ -19,9 +19,7 @@ def drawing(trial: Trial) -> dict[str, Any]:
     """The cell, the macro strip and a description, or 404 where the trial has no architecture of its own."""
     if "architecture" not in trial.work:
         raise Http404("This trial trains shared weights; it has no architecture.")
-    document = trial.search.document
-    data = api.entry("datasets", document["dataset"]["name"]).facts
-    return api.draw(document["space"], trial.work["architecture"], data["shape"], data["classes"])
+    return api.draw(trial.search.document["space"], trial.work["architecture"], *reading(trial))
 
 
 def page(trial: Trial) -> dict[str, Any]:

@@ -51,8 +51,7 @@ def _incumbent(search: Search) -> dict[str, Any] | None:
     best = selectors.incumbent(search)
     if best is None or "architecture" not in best.work:
         return None
-    facts = _dataset(search)
-    drawn = api.draw(search.document["space"], best.work["architecture"], facts["shape"], facts["classes"])
+    drawn = api.draw(search.document["space"], best.work["architecture"], *selectors.reading(best))
     return {"trial": best.number, "drawing": drawn}
 
 

@@ -10,6 +10,7 @@ from django.http import Http404
 
 from apps.searches.models import Event, Search, Trial
 from apps.searches.states import Status
+from engine import api
 
 RANKED = (Status.DONE, Status.PRUNED, Status.FAILED)            # the order of the leaderboard
 KINDS = ("scratch", "inherited", "shared", "hypernetwork", "proxy", "tabular")
@@ -62,6 +63,13 @@ def incumbent(search: Search) -> Trial | None:
     """The best trained network so far, the earliest among equals."""
     best = leaderboard(search, 1)
     return search.trials.get(pk=best[0].pk) if best and best[0].status == Status.DONE else None
+
+
+def reading(trial: Trial) -> tuple[list[int], int]:
+    """The shape of an input and the number of classes as the trial found them; before it ended, as they are declared."""
+    metrics = (trial.outcome or {}).get("metrics") or {}
+    declared = api.entry("datasets", trial.search.document["dataset"]["name"]).facts
+    return metrics.get("input", declared["shape"]), metrics.get("classes", declared["classes"])
 
 
 def curves(search: Search) -> dict[int, list[float | None]]:

@@ -211,6 +211,7 @@ class Trial:
         training = self.training
         metrics: dict[str, Any] = {"parameters": self.cost.parameters, "flops": self.cost.flops, "macs": self.cost.macs,
                                    "curve": training.curve, "train_curve": training.train_curve,
+                                   "input": list(self.data.shape), "classes": len(self.data.classes),
                                    **MEASURES[self.data.kind].more(training.curve[-1])}
         if self.work.final_of is not None:
             metrics["test"] = score(training.model, self.data, self.data.test)

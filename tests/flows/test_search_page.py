@@ -84,6 +84,14 @@ class Stage:
             self.page.wait_for_timeout(50)
         raise AssertionError(f"never true: {expression}")
 
+    def until_sockets(self, count: int) -> None:
+        """Until the page has opened this many."""
+        for _ in range(300):
+            if len(self.sockets) >= count:
+                return
+            self.page.wait_for_timeout(50)
+        raise AssertionError(f"never {count} sockets")
+
 
 Opened = Callable[..., Stage]
 
@@ -151,7 +159,7 @@ def test_a_gap_makes_it_come_back_with_its_cursor(opened: Opened) -> None:
     stage.send(finished(11, 0, 0.5))
     stage.send(finished(14, 3, 0.9))
     stage.wait("nasweb.search.seq === 11")
-    stage.page.wait_for_timeout(900)
+    stage.until_sockets(2)
     assert [socket.url.split("?")[1] for socket in stage.sockets] == ["from=10", "from=11"]
     stage.send(finished(12, 1, 0.6), finished(13, 2, 0.7), finished(14, 3, 0.9))
     stage.wait("nasweb.search.seq === 14")

@@ -1,4 +1,4 @@
-// How the strategy thinks. Listens to strategy and trial_finished. Draws the pictures of `engine/insight.py`, one at a time.
+// How the strategy thinks. Listens to strategy, trial_proposed and trial_finished. Draws the pictures of `engine/insight.py`, one at a time.
 
 import { Chart, press, tool, toolbar } from "../chart.js";
 import { score } from "../words.js";
@@ -81,16 +81,24 @@ const DRAW = {
   },
 };
 
+// Why the newest trial was chosen, in the strategy's own words.
+function reason(search) {
+  const newest = [...search.trials.values()].filter((trial) => trial.origin?.why).reduce((a, b) => (a && a.number > b.number ? a : b), null);
+  return newest ? `Trial ${newest.number}: ${newest.origin.why}` : "";
+}
+
 export function mount(panel, search) {
   const pictures = new Pictures(search.insights);
   const chart = new Chart(panel, { title: "How the strategy thinks", x: "", y: "", file: "strategy" });
   const places = panel.querySelector("[data-pictures]");
   const select = panel.querySelector("select");
+  const why = panel.querySelector("[data-why]");
   let title = null;
   const buttons = new Map();
 
   const draw = () => {
     panel.hidden = pictures.newest.size === 0;
+    if (why) why.textContent = reason(search);
     if (panel.hidden) return;
     for (const name of pictures.newest.keys()) {
       if (buttons.has(name)) continue;
@@ -118,6 +126,6 @@ export function mount(panel, search) {
   const stop = [search.on("strategy", (event) => {
     pictures.take(event);
     draw();
-  }), search.on("trial_finished", draw)];
+  }), search.on("trial_proposed trial_finished", draw)];
   return () => stop.forEach((one) => one());
 }

@@ -120,3 +120,21 @@ def test_a_search_waits_for_a_step_when_something_is_untold_or_nothing_is_under_
     done.told_at = timezone.now()
     done.save()
     assert not selectors.waiting(search)
+
+
+def test_a_network_is_drawn_for_the_input_that_it_was_trained_on(search: Search) -> None:
+    """An uploaded table has its own width; what is declared of its kind is only a stand-in until a trial has ended."""
+    trial = add(search, 0)
+    declared = selectors.reading(trial)
+    assert declared == ([1, 8, 8], 10)
+    trial.outcome = {"metrics": {"input": [3, 16, 16], "classes": 4}}
+    assert selectors.reading(trial) == ([3, 16, 16], 4)
+
+
+def test_pictures_of_the_strategy_are_thinned_out_and_the_newest_stays(search: Search) -> None:
+    for number in range(450):
+        recorder.record(search.pk, [{"event": "strategy", "trial": number, "pictures": [{"picture": "bars", "title": "A"}]}])
+    recorder.record(search.pk, [{"event": "strategy", "trial": 450, "born": 450}])
+    shown = selectors.insights(search)
+    assert 200 <= len(shown) <= 300 and shown[-1]["trial"] == 449
+    assert [one["seq"] for one in shown] == sorted(one["seq"] for one in shown)
