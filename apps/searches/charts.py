@@ -69,10 +69,10 @@ def figures(search: Search, trials: list[dict[str, Any]]) -> dict[str, Any]:
     charged = [t for t in own if t["error_kind"] != "constraint" or t["epochs"]]
     best = min(scored, key=lambda t: (-t["score"], t["number"]), default=None)
     distinct = {t["canonical_id"] or t["encoding_id"] for t in own}
-    return {"best": best, "done": len(own), "limit": limit, "distinct": len(distinct),
+    return {"best": best, "done": len(charged), "ended": len(own), "limit": limit, "distinct": len(distinct),
             "failed": sum(t["status"] == "failed" and t["error_kind"] != "constraint" for t in own),
             "infeasible": sum(t["error_kind"] == "constraint" for t in own),
-            "spent": spent, "rate": round(len(own) * 3600 / spent) if spent else None,
+            "spent": spent, "rate": round(len(charged) * 3600 / spent) if spent else None,
             "share": 100 if search.state == "finished" else min(100, 100 * len(charged) // limit) if limit else 0}
 
 

@@ -31,7 +31,8 @@ CARD = """<section data-panel="{0}"><header><h2>{0}</h2></header><div class="bod
 <footer data-summary></footer></section>"""
 
 CARDS = "".join(CARD.format(name, kind) for name, kind in (
-    ("best_so_far", "data-chart"), ("curves", "data-chart"), ("incumbent", "data-diagram"), ("log", "data-none")))
+    ("best_so_far", "data-chart"), ("curves", "data-chart"), ("pareto", "data-chart"),
+    ("incumbent", "data-diagram"), ("log", "data-none")))
 PAGE = f"""<!doctype html><html lang="en"><title>x</title><script type="module" src="/static/js/search.js"></script>
 <main><h1>Flow</h1><i data-live></i><b data-state></b><u data-progress-words></u><b data-figure="best"></b>{CARDS}
 <section data-panel="insight"><header><h2>I</h2></header><div class="body"><span data-pictures></span>
@@ -310,6 +311,34 @@ def test_a_chart_is_also_a_table_a_csv_and_an_svg(opened: Opened) -> None:
         card.get_by_role("button", name="SVG").click()
     assert Path(download.value.path()).read_text().startswith("<svg")
     assert "Best 0.7000 at trial 2" in card.locator("[data-summary]").inner_text()
+
+
+def test_score_against_cost_draws_the_front_and_the_incumbent(opened: Opened) -> None:
+    costs = [(0.5, 100, 3.0), (0.9, 900, 1.0), (0.6, 950, 2.0), (0.7, 300, None), (0.95, 950, 2.0)]
+    trials = [{"number": n, "status": "done", "score": s, "parameters": p, "flops": 9 * p, "latency_ms": ms, "parents": []}
+              for n, (s, p, ms) in enumerate(costs[:4])]
+    stage = opened(seq=10, trials=trials, incumbent={"trial": 1})
+    card = stage.page.locator("[data-panel=pareto]")
+    stage.wait("document.querySelector('[data-panel=pareto] [data-drawn]')")
+    assert card.locator("[data-summary]").inner_text() == (
+        "3 of 4 networks are on the front, from trial 0 (0.5000, 100 parameters) to trial 1 (0.9000, 900 parameters).")
+    stage.send(finished(11, 4, 0.95) | {"data": {**finished(11, 4, 0.95)["data"], "parameters": 950, "latency_ms": 2.0}})
+    stage.send(event(12, "incumbent", 4, score=0.95))
+    stage.wait("document.querySelector('[data-panel=pareto] [data-summary]').textContent.startsWith('4 of 5')")
+    with stage.page.expect_download() as download:
+        card.get_by_role("button", name="CSV").click()
+    rows = Path(download.value.path()).read_text().splitlines()
+    assert rows[0] == "series,parameters,validation score" and rows[-1] == "incumbent,950,0.95"
+    assert [row for row in rows if row.startswith("front")] == [
+        "front,100,0.5", "front,300,0.7", "front,900,0.9", "front,950,0.95"]
+    card.get_by_role("button", name="Latency").click()
+    stage.wait("document.querySelector('[data-panel=pareto] [data-summary]').textContent.startsWith('2 of 4')")
+
+
+def test_latency_is_no_choice_where_nothing_was_timed(opened: Opened) -> None:
+    stage = opened(trials=[{"number": 0, "status": "done", "score": 0.5, "parameters": 3, "parents": []}])
+    stage.wait("document.querySelector('[data-panel=pareto] [data-drawn]')")
+    assert stage.page.locator("[data-panel=pareto]").get_by_role("button", name="Latency").count() == 0
 
 
 def test_the_theme_recolours_charts(opened: Opened) -> None:

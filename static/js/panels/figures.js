@@ -9,6 +9,7 @@ const ENDED = new Set(["done", "failed", "pruned"]);
 export function figures(search) {
   const trials = [...search.trials.values()];
   const ended = trials.filter((trial) => ENDED.has(trial.status) && !Number.isInteger(trial.final_of));
+  const charged = ended.filter((trial) => trial.error_kind !== "constraint" || trial.epochs);   // not those nobody trained
   const scored = search.scored();
   const best = scored.length ? scored.reduce((a, b) => (b.score > a.score ? b : a)) : null;
   const spent = trials.reduce((sum, trial) => sum + (trial.seconds ?? 0), 0);
@@ -16,12 +17,12 @@ export function figures(search) {
   const budget = search.spec?.budget?.trials;
   return {
     best: best ? [score(best.score), `trial ${best.number}`] : ["–", ""],
-    rate: spent > 0 ? [String(Math.round((ended.length * 3600) / spent)), "per hour"] : ["–", ""],
+    rate: spent > 0 ? [String(Math.round((charged.length * 3600) / spent)), "per hour"] : ["–", ""],
     distinct: [String(distinct), `of ${ended.length}`],
     failed: [String(ended.filter((trial) => trial.status === "failed" && trial.error_kind !== "constraint").length), ""],
     infeasible: [String(ended.filter((trial) => trial.error_kind === "constraint").length), ""],
     spent: [duration(spent), ""],
-    done: [String(ended.length), budget ? `of ${budget}` : ""],
+    done: [String(charged.length), budget ? `of ${budget}` : ""],
   };
 }
 

@@ -146,7 +146,7 @@ def test_an_unknown_kind_is_a_problem_and_not_an_exception() -> None:
 
 def test_what_does_not_fit_is_marked_with_the_reason(monkeypatch: pytest.MonkeyPatch) -> None:
     reason = "needs supernet, which the space Chain does not offer"
-    table = {"aging_evolution": {"chain": reason}, "random_search": {"chain": True}}
+    table = {**api.compatible(), "aging_evolution": {"chain": reason}}
     monkeypatch.setattr(api, "compatible", lambda: table)
     unfit = {kind.entry["name"]: kind.unfit for kind in NewSearch({}).groups["strategy"]}
     assert unfit["aging_evolution"] == reason

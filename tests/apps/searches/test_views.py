@@ -239,6 +239,31 @@ def test_extend_clone_archive_and_delete(browser: Client, search: Search) -> Non
     assert browser.get(search.get_absolute_url()).status_code == 404
 
 
+def outcome(**metrics: Any) -> dict[str, Any]:
+    return {"status": "failed" if "error_kind" in metrics else "done", "score": None, "score_kind": "scratch",
+            "metrics": metrics, "spend": {}, "artifact": None, "payload": {}}
+
+
+def test_what_broke_a_limit_is_counted_apart_and_what_nobody_trained_is_not_charged(browser: Client, search: Search) -> None:
+    add(search, 0, "done", 0.5, epochs=1.0, outcome=outcome(latency_ms=1.25, latency_device="cpu"))
+    add(search, 1, "failed", outcome=outcome(error="Over the limit", error_kind="constraint"))
+    add(search, 2, "failed", epochs=1.0, outcome=outcome(error="Too slow", error_kind="constraint", latency_ms=9.0))
+    add(search, 3, "failed")
+    figures = browser.get(search.get_absolute_url()).context["figures"]
+    assert (figures["done"], figures["ended"], figures["infeasible"], figures["failed"]) == (3, 4, 2, 1)
+    text = browser.get(f"{search.get_absolute_url()}leaderboard.csv").content.decode()
+    assert [row["latency_ms"] for row in csv.DictReader(io.StringIO(text))] == ["1.25", "", "9.0", ""]
+    assert "1.250 <small>ms for one input on cpu" in browser.get(f"{search.get_absolute_url()}trials/0/").content.decode()
+
+
+def test_the_form_has_constraints_and_a_clone_keeps_them(browser: Client, make: Make) -> None:
+    assert b'name="constraints.latency_ms"' in browser.get("/searches/new/").content
+    limited = make(constraints={"flops": 10**7, "patience": 9})
+    browser.post(f"{limited.get_absolute_url()}clone/")
+    copy = Search.objects.get(cloned_from=limited)
+    assert copy.document["constraints"] == limited.document["constraints"] and copy.document["constraints"]["flops"] == 10**7
+
+
 def test_the_csv_has_every_trained_network_and_the_json_too(browser: Client, search: Search) -> None:
     add(search, 0, "done", 0.5, parents=[4, 5])
     add(search, 1, "failed")
