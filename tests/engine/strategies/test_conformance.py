@@ -17,8 +17,11 @@ from engine.spec import Spec, incompatible, parse, reads, unreadable
 from engine.work import Candidate, Outcome, Work, work_from
 
 TRIALS = 25
+# Strategies that think for long are tried on a space of each form of genotype; what else fails is the spaces' fault, which
+# quicker strategies find.
+LONG_THOUGHTS = {"nasbot": {"chain", "nas_bench_201", "mlp"}}
 PAIRS = [(strategy, space) for strategy in discover("strategies") for space in discover("spaces")
-         if not incompatible(strategy, space)]
+         if not incompatible(strategy, space) and space in LONG_THOUGHTS.get(strategy, {space})]
 ALL = pytest.mark.parametrize(("strategy", "space"), PAIRS)
 READ = ("digits", "iris", "stdlib_text")              # a dataset of each kind
 # Spaces with few architectures, by kind: what a strategy asks for when there is nothing new.
