@@ -16,7 +16,8 @@ from engine.spec import parse_space
 TREE = (Parameter("layers", "integer", low=1, high=3),
         Parameter("kind", "categorical", ("a", "b"), when=({"name": "layers", "at_least": 2},)),
         Parameter("size", "categorical", (1, 2, 3), when=({"name": "kind", "among": ("b",)},)),
-        Parameter("rate", "real", low=0.0, high=1.0, when=({"name": "size", "among": (1, 2)}, {"name": "layers", "at_least": 3})))
+        Parameter("rate", "real", low=0.0, high=1.0, when=({"name": "size", "among": (1, 2)},
+                                                         {"name": "layers", "at_least": 3})))
 
 
 def test_exactly_the_active_decisions_are_there() -> None:
