@@ -148,10 +148,12 @@ def _number(parameter: Parameter, value: Any) -> float:
 
 
 def _value(parameter: Parameter, number: float) -> Any:
-    last = len(parameter.choices) - 1 if parameter.kind == "categorical" else 1
-    if not math.isfinite(number) or not -1e-9 <= number <= last + (0.5 if parameter.kind == "categorical" else 1e-9):
-        raise Invalid(Problem(f"/{parameter.name}", "has no value at this place of the vector", _allowed(parameter)))
-    return parameter.choices[round(number)] if parameter.kind == "categorical" else priors.number(parameter, number)
+    if parameter.kind == "categorical":
+        if math.isfinite(number) and -1e-9 <= number <= len(parameter.choices) - 0.5:
+            return parameter.choices[round(number)]
+    elif math.isfinite(number) and -1e-9 <= number <= 1 + 1e-9:
+        return priors.number(parameter, number)
+    raise Invalid(Problem(f"/{parameter.name}", "has no value at this place of the vector", _allowed(parameter)))
 
 
 def _allowed(parameter: Parameter) -> str:

@@ -7,7 +7,6 @@ logarithmic scale own the interval [n - 1/2, n + 1/2], so that both ends get the
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from random import Random
 from statistics import NormalDist
 from typing import Any
@@ -66,7 +65,7 @@ def quantile(parameter: Parameter, share: float) -> Any:
     if parameter.prior == "uniform" and parameter.kind == "integer":
         return int(min(high, low + int(share * (high - low + 1))))
     if not parameter.prior.endswith("normal"):
-        return fitted(parameter, _unscaled(parameter, low + share * (high - low)))
+        return number(parameter, share)
     bell = NormalDist(parameter.mu, parameter.sigma)
     below, above = bell.cdf(low), bell.cdf(high)
     inside = min(1 - 1e-12, max(1e-12, below + share * (above - below)))
@@ -77,9 +76,14 @@ def _unscaled(parameter: Parameter, scaled: float) -> float:
     return math.exp(scaled) if logarithmic(parameter) else scaled
 
 
+def counted(parameter: Parameter) -> bool:
+    """Whether a mutation steps by one: whole numbers in a short range."""
+    return parameter.kind == "integer" and (parameter.high or 0) - (parameter.low or 0) < COUNTED
+
+
 def steps(parameter: Parameter, value: float) -> list[Any]:
     """The neighbours of a number: one up and down for short whole ranges, a few steps on the scale for others."""
-    if parameter.kind == "integer" and (parameter.high or 0) - (parameter.low or 0) < COUNTED:
+    if counted(parameter):
         near = [int(value) - 1, int(value) + 1]
         return [n for n in near if (parameter.low or 0) <= n <= (parameter.high or 0)]
     at = place(parameter, value)
@@ -90,14 +94,11 @@ def steps(parameter: Parameter, value: float) -> list[Any]:
 def shifted(parameter: Parameter, value: float, rng: Random) -> Any:
     """A mutation: short whole ranges step by one, others move by a normal step on the scale."""
     near = steps(parameter, value)
-    if parameter.kind == "integer" and (parameter.high or 0) - (parameter.low or 0) < COUNTED:
+    if counted(parameter):
         return rng.choice(near)
     at = place(parameter, value)
-    return next((n for n in (_moved(parameter, at, rng.gauss) for _ in range(100)) if n != value), near[0])
-
-
-def _moved(parameter: Parameter, at: float, gauss: Callable[[float, float], float]) -> Any:
-    return number(parameter, min(1.0, max(0.0, at + gauss(0.0, SPREAD))))
+    moved = (number(parameter, min(1.0, max(0.0, at + rng.gauss(0.0, SPREAD)))) for _ in range(100))
+    return next((n for n in moved if n != value), near[0])
 
 
 def holds(parameter: Parameter, value: Any) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from random import Random
@@ -16,15 +17,17 @@ from engine.spaces.proposals import Proposals
 from engine.spaces.space import Parameter
 
 
-class Conditional(Proposals):
+class Conditional(Proposals, ABC):
     """All that follows from `parameters` and `cell`. A space whose genotype is written in another form than one flat map
     of its decisions gives `written` (decisions to genotype) and `decided` (genotype to decisions, raising Invalid)."""
 
+    @abstractmethod
     def parameters(self) -> tuple[Parameter, ...]:
-        raise NotImplementedError
+        """The decisions, each after those that its conditions speak of."""
 
+    @abstractmethod
     def cell(self, architecture: Architecture) -> Graph:
-        raise NotImplementedError
+        """The graph that is drawn and from which the identity follows."""
 
     def pictures(self, architecture: Architecture) -> Mapping[str, Graph]:
         """What is drawn, by title ("Normal cell"): a space with several kinds of cell gives each as a picture of its own."""

@@ -57,7 +57,7 @@ class NasBench201(Conditional):
         if strange := [op for op in match.groups() if op not in self.ops]:
             reason = f"has the operation {strange[0][:40]}, which is not in this space"
             raise fail(f"{path}/arch", reason, ", ".join(self.ops))
-        return {p.name: op for p, op in zip(self.parameters(), match.groups(), strict=True)}
+        return {p.name: op for p, op in zip(self._decisions, match.groups(), strict=True)}
 
     def texts(self, architecture: Architecture) -> Mapping[str, str]:
         return {"nas_bench_201": architecture.genotype["arch"]}
@@ -74,7 +74,7 @@ class NasBench201(Conditional):
 
     def network(self, architecture: Architecture, shape: Shape, classes: int) -> Graph:
         """Stem, three stages of cells with a residual block of stride 2 between, then the classifier."""
-        layers, width, sides = Layers(), self.channels, shape[1:]
+        layers, width, sides, carried = Layers(), self.channels, shape[1:], operations(architecture)
         layers.begin("stem")
         source = layers.norm("stem_norm", layers.conv("stem_conv", "input", width, 3))
         for stage in range(1, STAGES + 1):
@@ -85,7 +85,7 @@ class NasBench201(Conditional):
                 sides = tuple((side + 1) // 2 for side in sides)
             for number in range(1, self.layers + 1):
                 layers.begin(f"stage {stage} cell {number}")
-                source = _cell(layers, f"stage_{stage}_cell_{number}", operations(architecture), source, width)
+                source = _cell(layers, f"stage_{stage}_cell_{number}", carried, source, width)
         layers.begin("head")
         source = layers.put("head_relu", "relu", layers.norm("head_norm", source))
         layers.linear("classifier", layers.put("head_pool", "global_avg_pool", source), classes)
