@@ -16,10 +16,17 @@ from engine.work import Candidate, Outcome, Work
 
 
 def trial_seed(spec: Spec, work: Candidate) -> int:
-    """The seed of a training depends on its number alone, a final's on what it retrains and its repetition."""
+    return training_seed(spec.seed, work)
+
+
+def training_seed(seed: int, work: Candidate) -> int:
+    """The seed of a training in a search with this seed depends on the trial's number alone; of a repetition on its own
+    number alone, so that candidates meet on the same seeds; of a final on what it retrains and its repetition."""
     if work.final_of is not None:
-        return stream_seed(spec.seed, "final", work.final_of, work.seed)
-    return stream_seed(spec.seed, "trial", work.trial)
+        return stream_seed(seed, "final", work.final_of, work.seed)
+    if work.seed:
+        return stream_seed(seed, "repetition", work.seed)
+    return stream_seed(seed, "trial", work.trial)
 
 
 def perform(spec: Spec, work: Work, folder: Path, data: Path, device: str, *, emit: Callable[[Event], None],

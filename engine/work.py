@@ -38,7 +38,7 @@ class Candidate:
     origin: Mapping[str, Any] = field(default_factory=dict)        # {"how": "mutation", ...}: why this one
     trial: int = -1
     final_of: int | None = None                                    # a final: the trial it retrains
-    seed: int = 0                                                  # repetition number of a final
+    seed: int = 0                                                  # repetition of a final, or of a candidate (from 1)
 
     def document(self) -> dict[str, Any]:
         return {"type": "candidate", "architecture": self.architecture.document(), "hyper": dict(self.hyper),

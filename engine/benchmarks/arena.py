@@ -18,8 +18,9 @@ from engine.benchmarks.statistics import critical_difference, mean_ranks, standa
 from engine.budget import Budget, Execution, Finals
 from engine.constraints import Constraints
 from engine.errors import Invalid, Problem, fail
+from engine.perform import training_seed
 from engine.registry import Entry, discover
-from engine.rng import stream, stream_seed
+from engine.rng import stream
 from engine.search import Search
 from engine.spec import Part, Spec
 from engine.work import Candidate, Outcome
@@ -61,7 +62,7 @@ class TableField:
         """As the estimation `tabular` gives it to the same trial of a search with this seed."""
         text = work.architecture.genotype["arch"]
         try:
-            found = self.table.answer(text, stream_seed(seed, "trial", work.trial), work.fidelity.get("epochs"))
+            found = self.table.answer(text, training_seed(seed, work), work.fidelity.get("epochs"))
         except Invalid as error:
             return Outcome("failed", metrics={"error": str(error), "error_kind": "not_measured"})
         network = self.table.network_of[text]

@@ -24,7 +24,6 @@ if TYPE_CHECKING:                               # scikit-learn is reached when t
     from engine.surrogates.loss_model import LossModel
 
 PATIENCE = 1_000                                # draws in a row that were proposed before: the space is exhausted
-LOOKED = 300                                    # of the ranking: points among which a new one is looked for
 SHOWN = 100                                     # points and decisions of the pictures
 DECISIONS = 12
 
@@ -70,7 +69,7 @@ class Waiting(NamedTuple):
           needs={"parameters"},
           presets={"paper": {"initial": 1, "interleave": 0.5, "features": 5 / 6, "min_split": 3, "min_leaf": 3,
                              "repeats": 2000},
-                   "cpu": {"random": 1000, "starts": 5, "plateau": 5}})
+                   "cpu": {"random": 500, "starts": 3, "plateau": 3}})
 class Smac:
     """What was told is rebuilt by telling; `state_dict` holds the counter and what is under way."""
 
@@ -163,7 +162,7 @@ class Smac:
     def _promising(self, model: LossModel, rng: Random) -> Candidate | None:
         """The first of the ranking that was not proposed before."""
         ranking, known = self._ranked(model, rng)
-        for at in range(min(LOOKED, len(ranking.gains))):
+        for at in range(len(ranking.gains)):
             proposal = self.space.proposal_from_vector(ranking.rows[at].tolist())
             if not self._unseen(proposal):
                 continue
@@ -173,7 +172,7 @@ class Smac:
             told = self._predicted(proposal, model)
             why = (f"A forest of {self.options.trees} trees, fitted to {model.fitted:,} of {len(self.runs.contenders):,} "
                    f"candidates, expects {told.get('predicted', 0):.4g} here; the best has {-model.losses.min():.4g}. Of "
-                   f"{len(ranking.gains):,} points this one promises the largest improvement that is new ({found}).")
+                   f"{ranking.looked:,} points this one promises the largest improvement that is new ({found}).")
             origin = {"how": "forest", **told, "improvement": float(f"{ranking.gains[at]:.4g}"), "why": why}
             return self._candidate(proposal, origin, () if parent is None else (parent,))
         return None

@@ -15,6 +15,7 @@ from engine.surrogates.forest import Belief, Floats, Forest
 from engine.surrogates.vectors import Vectors
 
 LONGEST = 50                                    # steps of a local search, walks on plateaus included
+KEPT = 300                                      # of the points that were looked at
 EQUAL = 1e-12                                   # improvements that differ by less are one plateau
 
 
@@ -37,11 +38,13 @@ class Effort:
 
 
 class Ranking(NamedTuple):
-    """Points, the most promising first. `starts`: the place of the known point whose local search met it; -1: random."""
+    """Points, the most promising first, and how many were looked at. `starts`: the place of the known point whose local
+    search met it; -1: random."""
 
     rows: Floats
     gains: Floats
     starts: NDArray[np.intp]
+    looked: int
 
 
 class Maximiser:
@@ -54,26 +57,23 @@ class Maximiser:
         return log_expected_improvement(self.forest.predict(self.vectors.imputed(rows)), self.best)
 
     def ranking(self, known: Floats, effort: Effort) -> Ranking:
-        """Everything that was looked at: random draws, and what local search from the first known rows met."""
+        """The best of what was looked at: random draws, and what local search from the first known rows met."""
         drawn = self.vectors.sample(self.generator, effort.random)
-        rows, gains, starts = self.climb(known[: effort.starts], effort.plateau)
-        rows, gains = np.concatenate([rows, drawn]), np.concatenate([gains, self.gains(drawn)])
-        starts = np.concatenate([starts, np.full(len(drawn), -1, dtype=np.intp)])
-        order = np.lexsort((self.generator.random(len(gains)), -gains))         # equals in any order
-        return Ranking(rows[order], gains[order], starts[order])
+        found = self.climb(known[: effort.starts], effort.plateau)
+        return self._best([found, Ranking(drawn, self.gains(drawn), np.full(len(drawn), -1, dtype=np.intp), len(drawn))])
 
     def climb(self, rows: Floats, plateau: int) -> Ranking:
         """All local searches step side by side, each to the best neighbour, on a plateau to any of the equals."""
         here, at = rows.copy(), np.arange(len(rows))
         gains, patience = self.gains(rows) if len(rows) else np.zeros(0), np.full(len(rows), plateau)
-        met: list[Ranking] = [Ranking(rows[:0], gains[:0], at[:0])]
+        met = Ranking(rows[:0], gains[:0], at[:0], 0)
         for _ in range(LONGEST):
             if not len(at):
                 break
             near, owner = self.vectors.neighbours(here[at], self.generator)
             value = self.gains(near) if len(near) else np.zeros(0)
-            met.append(Ranking(near, value, at[owner]))
-            chosen, first = self._best(owner, value)
+            met = self._best([met, Ranking(near, value, at[owner], len(near))])
+            chosen, first = self._steps(owner, value)
             moving = at[chosen]
             better = value[first] > gains[moving] + EQUAL
             level = ~better & (value[first] >= gains[moving] - EQUAL)
@@ -82,9 +82,17 @@ class Maximiser:
             steps = better | (level & (patience[moving] > 0))
             here[moving[steps]], gains[moving[steps]] = near[first[steps]], value[first[steps]]
             at = moving[steps]
-        return Ranking(*(np.concatenate(parts) for parts in zip(*met, strict=True)))
+        return met
 
-    def _best(self, owner: NDArray[np.intp], value: Floats) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    def _best(self, rankings: list[Ranking]) -> Ranking:
+        """The first of them all, equals in any order."""
+        gains = np.concatenate([each.gains for each in rankings])
+        order = np.lexsort((self.generator.random(len(gains)), -gains))[:KEPT]
+        rows = np.concatenate([each.rows for each in rankings])[order]
+        starts = np.concatenate([each.starts for each in rankings])[order]
+        return Ranking(rows, gains[order], starts, sum(each.looked for each in rankings))
+
+    def _steps(self, owner: NDArray[np.intp], value: Floats) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
         """Of each owner that has neighbours: the place of the best one, of equals any."""
         order = np.lexsort((self.generator.random(len(value)), -value, owner))
         found, first = np.unique(owner[order], return_index=True)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,7 @@ from engine.spaces.space import Parameter
 
 Floats = NDArray[np.float64]
 Rows = NDArray[np.float32]
+Mask = NDArray[np.bool_]
 PLACES = 512                                    # at which the prior of a number is drawn
 NEAR, SPREAD = 4, 0.2                           # neighbours of a number: so many normal steps of this deviation on the scale
 FILLS = 4                                       # fresh draws of what a neighbour activates
@@ -47,14 +48,34 @@ def places(parameter: Parameter) -> Floats:
                   parameter.sigma, parameter.step)
 
 
+class Test(NamedTuple):
+    """A condition on a column: one of some values, or no less than a bound."""
+
+    at: int
+    among: tuple[float, ...] | None
+    least: float = 0.0
+
+    def holds(self, rows: Floats) -> Mask:
+        column = rows[:, self.at]
+        if self.among is None:
+            return np.asarray(column >= self.least - SAME)
+        found = np.zeros(len(column), dtype=np.bool_)
+        for value in self.among:
+            found |= column == value
+        return found
+
+
 class Vectors:
     """Decisions in an order in which conditions speak of earlier ones."""
 
     def __init__(self, parameters: Sequence[Parameter]) -> None:
         self.parameters = tuple(parameters)
         self.place = {parameter.name: at for at, parameter in enumerate(self.parameters)}
-        self.conditional = [at for at, parameter in enumerate(self.parameters) if parameter.when]
-        self.parents = {self.place[condition["name"]] for parameter in self.parameters for condition in parameter.when}
+        self.tests: list[Test] = []                 # different conditions; many decisions share one
+        known: dict[str, int] = {}
+        self.conditional = {at: [self._test(condition, known) for condition in parameter.when]
+                            for at, parameter in enumerate(self.parameters) if parameter.when}
+        self.below = [self._descendants(at) for at in range(len(self.parameters))]
         self.outside = np.array([float(len(p.choices)) if p.kind == "categorical" else -1.0 for p in self.parameters])
         tables = [places(parameter) for parameter in self.parameters]
         self.sizes = np.array([len(table) for table in tables], dtype=np.float64)
@@ -75,12 +96,13 @@ class Vectors:
     def neighbours(self, rows: Floats, generator: np.random.Generator) -> tuple[Floats, NDArray[np.intp]]:
         """Rows that differ in one active decision (and what hangs on it), and of which row each is a neighbour."""
         found, owners = [rows[:0]], [np.zeros(0, dtype=np.intp)]
-        for at in range(len(self.parameters)):
+        for at in np.flatnonzero(~np.isnan(rows).all(axis=0)).tolist():
             moved, owner = self._moved(at, rows, generator)
-            if at in self.parents and len(owner):
+            if (below := self.below[at]) and len(owner):
                 moved, owner = np.repeat(moved, FILLS, axis=0), np.repeat(owner, FILLS)
-                moved = np.where(np.isnan(moved), self._drawn(generator, len(moved)), moved)
-                self._settle(moved)
+                old = moved[:, below]
+                moved[:, below] = np.where(np.isnan(old), self._drawn(generator, len(moved), below), old)
+                self._settle(moved, below)
             found.append(moved)
             owners.append(owner)
         return np.concatenate(found), np.concatenate(owners)
@@ -106,27 +128,46 @@ class Vectors:
         moved[:, at] = to
         return moved, owner
 
-    def _drawn(self, generator: np.random.Generator, count: int) -> Floats:
-        """Every decision of every row, active or not."""
-        shares = generator.random((count, len(self.parameters)))
-        return np.asarray(self.table[(shares * self.sizes + self.starts).astype(np.intp)])
+    def _drawn(self, generator: np.random.Generator, count: int, columns: Sequence[int] | None = None) -> Floats:
+        """Some decisions of every row, active or not."""
+        chosen = slice(None) if columns is None else list(columns)
+        sizes, starts = self.sizes[chosen, None], self.starts[chosen, None]
+        return np.asarray(self.table[(generator.random((len(sizes), count)) * sizes + starts).astype(np.intp)].T)
 
-    def _settle(self, rows: Floats) -> None:
+    def _settle(self, rows: Floats, columns: Sequence[int] | None = None) -> None:
         """Inactive decisions become NaN, in place. A condition on an inactive decision does not hold."""
-        for at in self.conditional:
-            mask = np.ones(len(rows), dtype=np.bool_)
-            for condition in self.parameters[at].when:
-                mask &= self._holds(rows, condition)
-            rows[~mask, at] = np.nan
+        masks: dict[int, Mask] = {}
+        for at in self.conditional if columns is None else columns:
+            inactive = np.zeros(len(rows), dtype=np.bool_)
+            for test in self.conditional[at]:
+                if test not in masks:
+                    masks[test] = ~self.tests[test].holds(rows)
+                inactive |= masks[test]
+            rows[inactive, at] = np.nan
 
-    def _holds(self, rows: Floats, condition: Mapping[str, Any]) -> NDArray[np.bool_]:
+    def _test(self, condition: Mapping[str, Any], known: dict[str, int]) -> int:
+        """The place of a condition among the different ones."""
         at = self.place[condition["name"]]
-        parent, column = self.parameters[at], rows[:, at]
-        if "at_least" in condition and parent.kind != "categorical":
-            return np.asarray(column >= _at_least(parent, condition["at_least"]) - SAME)
-        met = [value for value in parent.choices if value >= condition["at_least"]] if "at_least" in condition else None
-        among = [_code(parent, value) for value in (condition["among"] if met is None else met)]
-        return np.asarray((np.abs(column[:, None] - np.array(among)) < SAME).any(axis=1))
+        parent = self.parameters[at]
+        if "among" in condition:
+            test = Test(at, tuple(_code(parent, value) for value in condition["among"]))
+        elif parent.kind == "categorical":
+            met = [value for value in parent.choices if value >= condition["at_least"]]
+            test = Test(at, tuple(_code(parent, value) for value in met))
+        else:
+            test = Test(at, None, _at_least(parent, condition["at_least"]))
+        place = known.setdefault(repr(test), len(known))
+        if place == len(self.tests):
+            self.tests.append(test)
+        return place
+
+    def _descendants(self, at: int) -> list[int]:
+        """The decisions that hang on this one, directly or through others, in order."""
+        found = {at}
+        for child, tests in self.conditional.items():
+            if any(self.tests[test].at in found for test in tests):
+                found.add(child)
+        return sorted(found - {at})
 
 
 def _values(parameter: Parameter) -> Floats | None:

@@ -48,6 +48,13 @@ def test_seeds_differ_by_trial_and_a_final_has_its_own() -> None:
     assert trial_seed(SPEC, replace(work, trial=30, final_of=0)) == trial_seed(SPEC, replace(work, trial=31, final_of=0))
 
 
+def test_repetitions_share_their_seeds_whoever_is_trained() -> None:
+    """So that candidates can be compared on the same ones."""
+    work = candidate()
+    first, second = (trial_seed(SPEC, replace(work, trial=trial, seed=1)) for trial in (4, 9))
+    assert first == second not in (trial_seed(SPEC, replace(work, trial=4)), trial_seed(SPEC, replace(work, seed=2)))
+
+
 def test_only_a_final_touches_the_test_set(tmp_path: Path) -> None:
     work = candidate()
     _, _, plain = run(work, tmp_path / "a")
