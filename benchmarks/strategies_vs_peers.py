@@ -40,6 +40,7 @@ from engine.work import Candidate, Outcome  # noqa: E402
 
 DECISIONS, CHOICES = 40, 5                      # as in peers/black_box.py
 TOLD = (100, 1000, 2000)
+TOLD_OF = {"smac": (100, 400)}                  # where the peer takes too long for more
 ROUNDS, REPEATS = 3, 12
 MANY = 10_000
 PAPER = {"name": "tpe", "preset": "paper"}
@@ -47,12 +48,14 @@ PAPER = {"name": "tpe", "preset": "paper"}
 OVERHEAD: Mapping[str, tuple[Mapping[str, Any], tuple[str, ...]]] = {
     "tpe": (PAPER, ("optuna", "hyperopt")),
     "tpe, multivariate": ({**PAPER, "multivariate": True}, ("optuna_joint",)),
+    "smac": ({"name": "smac"}, ("smac",)),
 }
 OURS: Mapping[str, Mapping[str, Any]] = {
     "random_search": {"name": "random_search"}, "tpe": {"name": "tpe"}, "tpe, paper": PAPER,
     "tpe, multivariate": {"name": "tpe", "preset": "multivariate"}, "tpe, cpu": {"name": "tpe", "preset": "cpu"},
+    "smac": {"name": "smac"}, "smac, cpu": {"name": "smac", "preset": "cpu"},
 }
-AT_LENGTH = ("random_search", "tpe", "tpe, multivariate")       # of OURS, asked after MANY trials
+AT_LENGTH = ("random_search", "tpe", "tpe, multivariate", "smac")       # of OURS, asked after MANY trials
 PEERS = ("hyperopt", "optuna", "optuna_univariate", "optuna_group", "smac")
 SPACES: Mapping[str, Mapping[str, Any]] = {         # with conditions, and with numbers
     "chain, paper": {"kind": "chain", "preset": "paper"}, "vision, paper": {"kind": "vision", "preset": "paper"}}
@@ -116,7 +119,7 @@ def suggestions(strategy: Mapping[str, Any], space: Any, told: int, repeats: int
 def overhead(peer: Peer | None) -> Iterator[dict[str, Any]]:
     """Product and peers in turn, several rounds; medians, and the median of the rounds' ratios."""
     for name, (strategy, rivals) in OVERHEAD.items():
-        for told in TOLD:
+        for told in TOLD_OF.get(name, TOLD):
             ours: list[float] = []
             theirs: dict[str, list[float]] = {rival: [] for rival in rivals if peer}
             for _ in range(ROUNDS):

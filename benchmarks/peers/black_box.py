@@ -23,6 +23,7 @@ from engine.benchmarks.landscapes import LANDSCAPES
 
 L2 = LANDSCAPES["L2"]
 LAYERS, CHOICES = 6, range(4)
+REFITS = 8                                      # outcomes between two fits of SMAC3's forest
 DECISIONS, OPTIONS = 40, 5                      # of the space in which overhead is measured: choices without conditions
 
 
@@ -159,9 +160,36 @@ def smac_quality(seed: int, evaluations: int) -> float:
     return best
 
 
+def smac_overhead(told: int, repeats: int) -> list[float]:
+    """It fits its forest after every eighth outcome: each figure is the mean of eight suggestions, one fit among them."""
+    import tempfile
+
+    from ConfigSpace import Categorical, ConfigurationSpace
+    from smac import HyperparameterOptimizationFacade as Facade
+    from smac import Scenario
+    from smac.runhistory.dataclasses import TrialInfo, TrialValue
+
+    space, rng = ConfigurationSpace(seed=0), Random(0)
+    space.add([Categorical(f"x_{k}", list(range(OPTIONS))) for k in range(DECISIONS)])
+    times = []
+    with tempfile.TemporaryDirectory() as folder:
+        scenario = Scenario(space, n_trials=10 * told, deterministic=True, seed=0, output_directory=folder)
+        facade = Facade(scenario, lambda config, seed=0: 0.0, overwrite=True, logging_level=logging.ERROR,
+                        initial_design=Facade.get_initial_design(scenario, n_configs=1))
+        for config in space.sample_configuration(told):
+            facade.tell(TrialInfo(config, seed=0), TrialValue(cost=rng.random()))
+        for _ in range(max(2, repeats // REFITS)):
+            start = time.process_time()
+            for _ in range(REFITS):
+                facade.tell(facade.ask(), TrialValue(cost=rng.random()))
+            times.append(1000 * (time.process_time() - start) / REFITS)
+    return times
+
+
 QUALITY = {"optuna": optuna_quality, "optuna_univariate": optuna_univariate_quality, "optuna_group": optuna_group_quality,
            "hyperopt": hyperopt_quality, "smac": smac_quality}
-OVERHEAD = {"optuna": optuna_overhead, "optuna_joint": optuna_joint_overhead, "hyperopt": hyperopt_overhead}
+OVERHEAD = {"optuna": optuna_overhead, "optuna_joint": optuna_joint_overhead, "hyperopt": hyperopt_overhead,
+            "smac": smac_overhead}
 
 
 def main() -> None:
