@@ -19,6 +19,7 @@ VERSION = 1
 MAX_BYTES, MAX_DEPTH, MAX_KEYS, MAX_SEED = 1024 * 1024, 32, 500, 2**53
 PARTS = ("version", "name", "space", "strategy", "estimation", "dataset", "budget", "constraints", "finals", "execution",
          "seed")
+WORDS = {"finite": "decisions among finitely many choices (no real numbers)"}      # needs whose names do not say enough
 
 
 @dataclass(frozen=True)
@@ -163,7 +164,7 @@ def incompatible(strategy: str, space: str) -> str | None:
     missing = sorted(needs - entry.offers)
     if not missing:
         return None
-    return f"needs {', '.join(missing)}, which the space {entry.title} does not offer"
+    return f"needs {', '.join(WORDS.get(name, name) for name in missing)}, which the space {entry.title} does not offer"
 
 
 def reads(kind: str, space: Any = None) -> tuple[str, ...]:

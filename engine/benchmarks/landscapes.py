@@ -143,7 +143,7 @@ class Landscape:
         return -min(self.inside[1], max(self.inside[0], seen))
 
 
-DECISIONS = frozenset({"parameters", "mutate"})
+DECISIONS = frozenset({"parameters", "finite", "mutate"})
 NETWORKS = Chain(min_layers=1, max_layers=8, channels=(16, 32, 48, 64))
 LANDSCAPES: Mapping[str, Landscape] = {
     "L1": Landscape("Bit strings: the share of zeros, with noise", BitStrings(), DECISIONS, zeros, 0.0, 0.01, (0.0, 1.0)),

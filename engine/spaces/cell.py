@@ -45,7 +45,7 @@ PRESETS = {
 
 @space(title="Cell (NASNet, PNAS, AmoebaNet)", paper="Zoph, Vasudevan, Shlens, Le, CVPR 2018 (arXiv:1707.07012)",
        summary="Blocks of two inputs, two operations and a combination make a cell; cells in stacks make the network.",
-       offers={"parameters", "mutate", "graph", "cells"}, presets=PRESETS)
+       offers={"parameters", "finite", "mutate", "graph", "cells"}, presets=PRESETS)
 @dataclass(frozen=True)
 class Cell(Conditional):
     ops: tuple[str, ...] = subset(EIGHT, choices=OPS, paper=OPS,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from engine.architecture.architecture import Architecture
@@ -26,7 +26,7 @@ CPU = {"min_layers": 2, "max_layers": 5, "types": ["conv", "separable_conv", "ma
 
 @space(title="Chain", paper="Baker, Gupta, Naik, Raskar, ICLR 2017 (arXiv:1611.02167)",
        summary="Layers one after another: how many, of which type, and for each type its own settings.",
-       offers={"parameters", "mutate", "graph"}, presets={"paper": PAPER, "cpu": CPU})
+       offers={"parameters", "finite", "mutate", "graph"}, presets={"paper": PAPER, "cpu": CPU})
 @dataclass(frozen=True)
 class Chain(Conditional):
     min_layers: int = integer(2, low=1, high=32, paper=1, help="Fewest blocks in a row.")
@@ -63,19 +63,20 @@ class Chain(Conditional):
     def _block(self, k: int) -> list[Parameter]:
         """The decisions of block k: its type, and what belongs to that type only."""
         exists = {"name": "layers", "at_least": k}
-        rows = [Parameter(f"block_{k}_type", "categorical", self.types, when=(exists,))]
+        rows = [Parameter(f"block_{k}_type", "categorical", self.types, when=(exists,), layer=k)]
         for families, settings in ((CONVS, {"kernel": self.kernels, "channels": self.channels, "stride": self.strides}),
                                    (POOLS, {"pool_kernel": self.pool_kernels, "pool_stride": self.pool_strides})):
             among = tuple(t for t in self.types if t in families)
             for name, values in settings.items():
-                rows += self._when_any(Parameter(f"block_{k}_{name}", "categorical", values), f"block_{k}_type", among)
+                setting = Parameter(f"block_{k}_{name}", "categorical", values, layer=k)
+                rows += self._when_any(setting, f"block_{k}_type", among)
         return rows
 
     @staticmethod
     def _when_any(parameter: Parameter, name: str, among: tuple[Any, ...]) -> list[Parameter]:
         """The decision under the condition that another has one of these values; nothing if it never can."""
         when = ({"name": name, "among": among},)
-        return [Parameter(parameter.name, parameter.kind, parameter.choices, when=when)] if among else []
+        return [replace(parameter, when=when)] if among else []
 
     def size(self) -> int:
         conv = len(self.kernels) * len(self.channels) * len(self.strides)

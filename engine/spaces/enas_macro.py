@@ -24,7 +24,7 @@ FINAL = {"layers": 24, "channels": 96, "skips": "concat", "widen": True, "ops": 
 
 @space(title="ENAS macro", paper="Pham, Guan, Zoph, Le, Dean, ICML 2018 (arXiv:1802.03268)",
        summary="A chain of layers: for each its operation, and which of the earlier layers it takes as well.",
-       offers={"parameters", "mutate", "graph", "supernet"},
+       offers={"parameters", "finite", "mutate", "graph", "supernet"},
        presets={"paper": SEARCH, "final": FINAL, "cpu": {"layers": 4, "channels": 8, "skips": "add", "widen": False}})
 @dataclass(frozen=True)
 class EnasMacro(Nested):
@@ -38,8 +38,8 @@ class EnasMacro(Nested):
 
     def parameters(self) -> tuple[Parameter, ...]:
         ops = tuple(OPS.index(op) for op in self.ops)
-        return tuple(Parameter(name, "categorical", (0, 1) if at else ops)
-                     for layer in self.form()["layers"] for at, name in enumerate(layer))
+        return tuple(Parameter(name, "categorical", (0, 1) if at else ops, layer=k, reads=at)
+                     for k, layer in enumerate(self.form()["layers"], 1) for at, name in enumerate(layer))
 
     def form(self) -> Mapping[str, Any]:
         """{"layers": [[op], [op, skip from the first], [op, skip from the first, from the second], ...]}"""

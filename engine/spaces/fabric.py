@@ -25,7 +25,7 @@ OPS = {1: ("down", "conv 3×3 / 2"), 0: ("same", "conv 3×3"), -1: ("up", "zeros
 
 @space(title="Convolutional fabric", paper="Saxena & Verbeek, NIPS 2016 (arXiv:1606.02492)",
        summary="Layers times scales: at each step a network may go finer, stay or go coarser; one path, or many at once.",
-       offers={"parameters", "mutate", "graph"},
+       offers={"parameters", "finite", "mutate", "graph"},
        presets={"paper": {"layers": 8, "scales": 6, "channels": 128}, "cpu": {"layers": 4, "scales": 4, "channels": 16}})
 @dataclass(frozen=True)
 class Fabric(Conditional):

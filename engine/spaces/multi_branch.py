@@ -22,7 +22,7 @@ CPU = {"layers": 4, "heights": [1, 3], "widths": [1, 3], "filters": [8, 16], "st
 
 @space(title="Multi-branch", paper="Zoph & Le, ICLR 2017 (arXiv:1611.01578)",
        summary="Convolutions of any height and width, and for every pair of layers whether the later one reads the earlier.",
-       offers={"parameters", "mutate", "graph"}, presets={"paper": PAPER, "strided": STRIDED, "cpu": CPU})
+       offers={"parameters", "finite", "mutate", "graph"}, presets={"paper": PAPER, "strided": STRIDED, "cpu": CPU})
 @dataclass(frozen=True)
 class MultiBranch(Conditional):
     layers: int = integer(6, low=1, high=32, paper=15, help="Convolutions, each followed by batch norm and ReLU.")
@@ -41,8 +41,8 @@ class MultiBranch(Conditional):
         settings = {"height": self.heights, "width": self.widths, "filters": self.filters}
         if self._strided:
             settings |= {"stride_height": self.strides, "stride_width": self.strides}
-        rows = [Parameter(f"layer_{k}_{name}", "categorical", values) for name, values in settings.items()]
-        return rows + [Parameter(f"layer_{k}_reads_{j}", "categorical", (0, 1)) for j in range(1, k)]
+        rows = [Parameter(f"layer_{k}_{name}", "categorical", values, layer=k) for name, values in settings.items()]
+        return rows + [Parameter(f"layer_{k}_reads_{j}", "categorical", (0, 1), layer=k, reads=j) for j in range(1, k)]
 
     @property
     def _strided(self) -> bool:

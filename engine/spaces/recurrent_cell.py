@@ -30,7 +30,8 @@ Found = list[tuple[str, int]]                   # the nodes after the first: act
 @space(title="Recurrent cell",
        paper="Liu, Simonyan, Yang, ICLR 2019 (arXiv:1806.09055); Pham et al., ICML 2018 (arXiv:1802.03268)",
        summary="A cell that reads text: each node bends one earlier node, behind a gate; the next state is a mean of nodes.",
-       offers={"parameters", "mutate", "graph"}, presets={"paper": DARTS, "enas": ENAS, "cpu": CPU}, data=("text",))
+       offers={"parameters", "finite", "mutate", "graph"}, data=("text",),
+       presets={"paper": DARTS, "enas": ENAS, "cpu": CPU})
 @dataclass(frozen=True)
 class RecurrentCell(Conditional):
     form: str = choice("darts", choices=("darts", "enas"), paper="darts",

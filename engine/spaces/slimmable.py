@@ -24,7 +24,7 @@ CPU = {"stem": "cifar", "channels": 8, "stages": 3, "kernels": [3, 5], "depths":
 
 @space(title="Slimmable mobile network", paper="Cai, Gan, Wang, Zhang, Han, ICLR 2020 (arXiv:1908.09791)",
        summary="Inverted residual blocks whose kernel, number and width are chosen; small choices are slices of large ones.",
-       offers={"parameters", "mutate", "graph"}, presets={"paper": PAPER, "cpu": CPU})
+       offers={"parameters", "finite", "mutate", "graph"}, presets={"paper": PAPER, "cpu": CPU})
 @dataclass(frozen=True)
 class Slimmable(Conditional):
     stem: str = choice("cifar", choices=("cifar", "imagenet"), paper="imagenet",

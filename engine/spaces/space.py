@@ -29,6 +29,8 @@ class Parameter:
     mu: float = 0.0
     sigma: float = 1.0
     step: float | None = None                    # reals are multiples of this
+    layer: int = 0                               # where decisions come layer by layer: whose this one is, from 1
+    reads: int = 0                               # of a skip: the earlier layer that a yes (the second choice) reads
 
     def document(self) -> dict[str, Any]:
         shown = {"name": self.name, "kind": self.kind, "choices": list(self.choices), "low": self.low, "high": self.high,
