@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from engine.architecture.architecture import Proposal
+from engine.architecture.architecture import Proposal, digest
 from engine.events import Event
 from engine.insight import LARGEST, Picture, due, heat, series, shown
 from engine.options import choice, flag, integer, rate, real
@@ -48,6 +48,8 @@ class Options:
                          help="Results up to this many updates old count as new. Older ones come late.")
     late: str = choice("weigh", choices=("weigh", "discard"), paper=None,
                        help="Late results are weighed by how much likelier they have become, or thrown away.")
+    redraws: int = integer(0, low=0, high=1000, paper=0,
+                           help="Draws in place of one that was trained before. 0: it is trained again.")
 
 
 PAPER = {"update": "reinforce", "batch": 8, "lr": 6e-4, "units": 35, "depth": 2, "scale": 0.08, "shared": True,
@@ -82,6 +84,7 @@ class Reinforce:
                                       options.clip if options.update == "ppo" else None, options.passes)
         self.proposed = self.heard = self.updates = self.explained = 0
         self.results: list[Result] = []         # told and not yet learned from
+        self.known: set[str] = set()            # what was told, where that is not to be drawn again
         self.worst: float | None = None         # the lowest reward so far
         self.figures = np.full(3, math.nan)     # baseline; mean reward and entropy a decision of the last batch
 
@@ -93,6 +96,8 @@ class Reinforce:
     def tell(self, work: Work, outcome: Outcome) -> list[Event]:
         if not isinstance(work, Candidate):
             return []
+        if self.options.redraws:
+            self.known.add(_name(Proposal(work.architecture, work.hyper)))
         self.results.append(Result(work, self._reward(outcome)))
         if self.explained == self.updates:
             return []
@@ -115,9 +120,13 @@ class Reinforce:
             unpack(state["learned"], [self.figures, *self.learner.arrays()])
 
     def _propose(self) -> Candidate:
-        drawn = self.controller.draw(self.choices.walk, stream(self.seed, "propose", self.proposed))
+        rng = stream(self.seed, "propose", self.proposed)
         self.proposed += 1
-        found = self.choices.proposal(drawn.picks)
+        for _ in range(self.options.redraws + 1):
+            drawn = self.controller.draw(self.choices.walk, rng)
+            found = self.choices.proposal(drawn.picks)
+            if _name(found) not in self.known:
+                break
         origin: dict[str, Any] = {"how": "controller", "update": self.updates, "log_probability": drawn.log_probability,
                                   "why": self._why(drawn.log_probability, drawn.picks, drawn.probabilities)}
         if self.choices.picks(found) != drawn.picks:
@@ -197,3 +206,7 @@ def shaped(score: float, form: str) -> float:
     if form == "perplexity":
         return float(SCALE_OF_PERPLEXITY * 4.0 ** min(score, 10.0))      # perplexity = 2^bits, score = -bits
     return float(score**3 if form == "cube" else score)
+
+
+def _name(proposal: Proposal) -> str:
+    return digest([proposal.architecture.document(), dict(proposal.hyper)])
