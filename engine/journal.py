@@ -13,6 +13,8 @@ from engine.search import Search
 from engine.spec import Spec, parse, parse_text
 from engine.work import Outcome, Work, work_from
 
+LONG = 1024                                     # characters of a text in the strategy's state that is not written twice
+
 
 class Journal:
     """`spec.json` and `journal.jsonl` of a work folder. A line torn by a crash is as if never written."""
@@ -20,7 +22,7 @@ class Journal:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.path = folder / "journal.jsonl"
-        self.state: dict[str, Any] | None = None
+        self.state: dict[str, Any] | None = None      # as the newest line has it
         self.items: list[Work] = []
         self.outcomes: dict[int, Outcome] = {}
 
@@ -52,7 +54,8 @@ class Journal:
     def proposed(self, works: Iterable[Work], state: dict[str, Any]) -> None:
         fresh = list(works)
         self.items += fresh
-        self._append({"proposed": [work.document() for work in fresh], "state": state})
+        self._append({"proposed": [work.document() for work in fresh], "state": self._shortened(state)})
+        self.state = state
 
     def finished(self, work: Work, outcome: Outcome) -> None:
         self.outcomes[work.trial] = outcome
@@ -68,9 +71,22 @@ class Journal:
             entry = json.loads(line)
             if "proposed" in entry:
                 self.items += [work_from(document) for document in entry["proposed"]]
-                self.state = entry["state"]
+                self.state = self._whole(entry["state"])
             else:
                 self.outcomes[entry["trial"]] = Outcome.from_document(entry["outcome"])
+
+    def _shortened(self, state: dict[str, Any]) -> dict[str, Any]:
+        """Without long texts (learned weights) that are those of the line before; `same` names them."""
+        last = self.state["strategy"] if self.state else {}
+        same = [key for key, value in state["strategy"].items()
+                if isinstance(value, str) and len(value) >= LONG and last.get(key) == value]
+        if not same:
+            return state
+        return {**state, "strategy": {k: v for k, v in state["strategy"].items() if k not in same}, "same": same}
+
+    def _whole(self, state: dict[str, Any]) -> dict[str, Any]:
+        same, last = state.pop("same", []), self.state["strategy"] if self.state else {}
+        return {**state, "strategy": {**state["strategy"], **{key: last[key] for key in same}}}
 
     def _append(self, entry: dict[str, Any]) -> None:
         with self.path.open("a") as file:

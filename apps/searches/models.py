@@ -17,7 +17,7 @@ from apps.searches.states import ENDED, Delivery, State, Status, Wish
 class Searches(models.QuerySet["Search"]):
     def visible_to(self, user: Any) -> Searches:
         """A person's own searches; a superuser sees everybody's."""
-        there = self.filter(deleted_at=None)
+        there = self.filter(deleted_at=None).defer("strategy_state")       # may be large, and no page shows it
         return there if user.is_superuser else there.filter(owner=user)
 
 

@@ -32,7 +32,7 @@ def record(search_id: UUID, events: Iterable[Document], rows: Rows | None = None
     its trials' rows, so that two writers cannot wait for each other.
     """
     with transaction.atomic():
-        search = Search.objects.select_for_update().filter(pk=search_id).first()
+        search = Search.objects.select_for_update().defer("strategy_state").filter(pk=search_id).first()
         if search is None:
             raise Superseded(f"search {search_id} is gone")
         written = [*events, *(rows(search) if rows else ())]

@@ -57,7 +57,7 @@ PAPER = {"update": "reinforce", "batch": 8, "lr": 6e-4, "units": 35, "depth": 2,
 PPO = {"update": "ppo", "batch": 20, "lr": 3.5e-4, "units": 100, "depth": 1, "scale": 0.1, "shared": True, "clip": 0.2,
        "baseline": 0.95, "entropy": 1e-5}
 CPU = {"update": "reinforce", "batch": 5, "lr": 0.02, "units": 16, "depth": 1, "scale": 0.1, "shared": False,
-       "baseline": 0.9, "entropy": 0.0}
+       "baseline": 0.9, "entropy": 0.0, "redraws": 20}
 
 
 class Result(NamedTuple):

@@ -39,6 +39,20 @@ def test_every_prefix_of_the_file_restores_to_a_search_that_ends_the_same(tmp_pa
         assert finish(folder) == whole
 
 
+def test_long_texts_of_the_state_are_written_once_while_they_do_not_change(tmp_path: Path) -> None:
+    journal = Journal.begin(tmp_path, parse(SPEC))
+    states = [{"told": n, "closing": False, "strategy": {"learned": text * 2000, "name": "short", "n": n}}
+              for n, text in enumerate("aaabba")]
+    sizes, path = [0], tmp_path / "journal.jsonl"
+    for state in states:
+        journal.proposed([], state)
+        sizes.append(path.stat().st_size)
+        assert Journal.open(tmp_path)[0].state == state
+        journal = Journal.open(tmp_path)[0] if state["told"] == 1 else journal
+    assert [after - before > 2000 for before, after in zip(sizes, sizes[1:], strict=False)] == [
+        True, False, False, True, False, True]
+
+
 def test_another_document_on_the_same_folder_is_refused(tmp_path: Path) -> None:
     Journal.begin(tmp_path, parse(SPEC))
     with pytest.raises(Invalid):

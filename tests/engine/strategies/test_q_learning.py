@@ -207,5 +207,6 @@ def test_after_ten_thousand_trials_a_restart_and_a_suggestion_take_less_than_a_s
 
 def test_the_preset_of_the_paper() -> None:
     entry = discover("strategies")["q_learning"]
-    assert parse(entry.options, {"preset": "paper"}, presets=entry.presets) == Options(2700, 0.01, 1.0, 100, 0.5) == Options()
+    paper = parse(entry.options, {"preset": "paper"}, presets=entry.presets)
+    assert paper == Options(2700, 0.01, 1.0, 100, 0.5) == Options()
     assert entry.needs == {"parameters", "finite"}
