@@ -158,10 +158,13 @@ def parse_space(document: Any, path: str = "") -> tuple[str, Any]:
     return entry.name, options.parse(entry.factory, document, path, presets=entry.presets, tag="kind")
 
 
-def incompatible(strategy: str, space: str) -> str | None:
-    """Why the two do not fit, or None."""
-    needs, entry = discover("strategies")[strategy].needs, discover("spaces")[space]
+def incompatible(strategy: str, kind: str, space: Any = None) -> str | None:
+    """Why the two do not fit, or None. A space may lack what its kind offers in general (`lacks`)."""
+    needs, entry = discover("strategies")[strategy].needs, discover("spaces")[kind]
     missing = sorted(needs - entry.offers)
+    lacking = {name: why for name, why in (space.lacks() if hasattr(space, "lacks") else {}).items() if name in needs}
+    if not missing and lacking:
+        return "; ".join(f"needs {name}, which this space offers only where {why}" for name, why in lacking.items())
     if not missing:
         return None
     return f"needs {', '.join(WORDS.get(name, name) for name in missing)}, which the space {entry.title} does not offer"
@@ -181,7 +184,7 @@ def unreadable(readable: Sequence[str], dataset: str) -> str | None:
 def _misfits(take: Mapping[str, Any]) -> Iterator[Problem]:
     """Choices that are sound by themselves but not together."""
     (kind, space), dataset = take["space"], take["dataset"].name
-    if reason := incompatible(take["strategy"].name, kind):
+    if reason := incompatible(take["strategy"].name, kind, space):
         yield Problem("/strategy/name", reason, "a strategy and a space that fit")
     readable = reads(kind, space)
     if reason := unreadable(readable, dataset):

@@ -12,16 +12,19 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+import numpy as np
+
 from engine.architecture import genotype
 from engine.architecture.architecture import Architecture, digest
 from engine.architecture.canonical import canonical_id
 from engine.architecture.cell_ops import CELL_OPS, Place, State, matched, put_op
 from engine.architecture.graph import Graph, Node, Shape
 from engine.architecture.layers import Layers
-from engine.errors import fail
+from engine.errors import Problem, fail
 from engine.options import choice, integer, subset
 from engine.registry import space
 from engine.spaces.conditional import Conditional
+from engine.spaces.growth import Growth, Rows
 from engine.spaces.space import Parameter
 
 OPS = ("identity", "conv_1x3_3x1", "conv_1x7_7x1", "dilated_conv_3x3", "avg_pool_3x3", "max_pool_3x3", "max_pool_5x5",
@@ -37,7 +40,8 @@ PNAS = {**NASNET, "ops": list(EIGHT), "combine": ["add"], "cells": "one"}
 AMOEBANET = {**PNAS, "cells": "two"}
 PRESETS = {
     "paper": {**NASNET, "channels": 32, "layers": 6}, "nasnet": {**NASNET, "channels": 32, "layers": 2},
-    "pnas": {**PNAS, "channels": 24, "layers": 2}, "amoebanet": {**AMOEBANET, "channels": 24, "layers": 3},
+    "pnas": {**PNAS, "channels": 24, "layers": 2}, "progressive": {**PNAS, "channels": 24, "layers": 2, "min_blocks": 1},
+    "amoebanet": {**AMOEBANET, "channels": 24, "layers": 3},
     "imagenet": {**NASNET, "channels": 44, "layers": 4, "stem": "imagenet", "stem_multiplier": 1},
     "cpu": {"ops": ["sep_conv_3x3", "conv_1x1", "identity", "avg_pool_3x3", "max_pool_3x3"], "blocks": 3, "combine": ["add"],
             "cells": "two", "channels": 6, "layers": 1, "reductions": 1, "stem": "cifar", "stem_multiplier": 2}}
@@ -45,7 +49,7 @@ PRESETS = {
 
 @space(title="Cell (NASNet, PNAS, AmoebaNet)", paper="Zoph, Vasudevan, Shlens, Le, CVPR 2018 (arXiv:1707.07012)",
        summary="Blocks of two inputs, two operations and a combination make a cell; cells in stacks make the network.",
-       offers={"parameters", "finite", "mutate", "graph", "cells"}, presets=PRESETS)
+       offers={"parameters", "finite", "mutate", "graph", "cells", "levels"}, presets=PRESETS)
 @dataclass(frozen=True)
 class Cell(Conditional):
     ops: tuple[str, ...] = subset(EIGHT, choices=OPS, paper=OPS,
@@ -62,43 +66,81 @@ class Cell(Conditional):
                        help="A 3×3 convolution comes first; for large images one of stride 2 and two reduction cells.")
     stem_multiplier: int = integer(3, low=1, high=6, paper=3,
                                    help="Channels of the first convolution: this times `channels`, or times 32 (imagenet).")
+    min_blocks: int | None = integer(None, low=1, high=12, optional=True,
+                                     help="Fewest blocks in a cell; empty: `blocks`. Cells that grow begin with 1.")
+
+    def check(self) -> list[Problem]:
+        fits = self._fewest <= self.blocks
+        return [] if fits else [Problem("/min_blocks", "is more than blocks", f"a whole number from 1 to {self.blocks}")]
+
+    @property
+    def _fewest(self) -> int:
+        return self.blocks if self.min_blocks is None else self.min_blocks
+
+    def lacks(self) -> Mapping[str, str]:
+        """What its kind offers and this very space does not, with the reason."""
+        grows = self.cells == "one" and self._fewest == 1
+        return {} if grows else {"levels": "one kind of cell grows from a single block: set cells to one, min_blocks to 1"}
+
+    def growth(self) -> Growth:
+        """Its levels: the cells of 1, 2, … blocks."""
+        return Growth(len(self.ops), len(self.combine), self.blocks)
+
+    def row(self, architecture: Architecture) -> Rows:
+        """The blocks of the one cell as numbers, as `Growth` has them."""
+        places = [[i, j, self.ops.index(one), self.ops.index(other), self.combine.index(combine)]
+                  for i, j, one, other, combine in architecture.genotype["cell"]]
+        return np.array(places, np.int8)
+
+    def from_row(self, row: Rows) -> Architecture:
+        return Architecture(self._kind, {"cell": [[i, j, self.ops[one], self.ops[other], self.combine[combine]]
+                                                  for i, j, one, other, combine in row.tolist()]})
 
     def parameters(self) -> tuple[Parameter, ...]:
         numbers = range(1, self.blocks + 1)
-        return tuple(p for cell in CELLS[self.cells] for number in numbers for p in self._block(cell, number))
+        count = [Parameter("blocks", "integer", low=self._fewest, high=self.blocks)] if self._fewest < self.blocks else []
+        return (*count, *(p for cell in CELLS[self.cells] for number in numbers for p in self._block(cell, number)))
 
     def _block(self, cell: str, number: int) -> Iterator[Parameter]:
         sources = tuple(range(number + 1))
+        when = ({"name": "blocks", "at_least": number},) if number > self._fewest else ()
         for slot, values in zip(SLOTS, (sources, sources, self.ops, self.ops, self.combine), strict=True):
-            yield Parameter(f"{cell}_block_{number}_{slot}", "categorical", values)
+            yield Parameter(f"{cell}_block_{number}_{slot}", "categorical", values, when=when)
 
     def size(self) -> int:
-        cell = 1
+        cell, found = 1, 0
         for number in range(1, self.blocks + 1):
             cell *= (number + 1) ** 2 * len(self.ops) ** 2 * len(self.combine)
-        return int(cell ** len(CELLS[self.cells]))
+            found += cell ** len(CELLS[self.cells]) if number >= self._fewest else 0
+        return found
 
     @cached_property
-    def _cuts(self) -> list[tuple[str, list[slice]]]:
-        """Where the blocks of each cell stand among the decisions."""
-        size = len(SLOTS)
-        return [(cell, [slice(at * size, (at + 1) * size) for at in range(k * self.blocks, (k + 1) * self.blocks)])
-                for k, cell in enumerate(CELLS[self.cells])]
+    def _cuts(self) -> dict[int, list[tuple[str, list[slice]]]]:
+        """Where the blocks of each cell stand among the decisions, by the number of decisions."""
+        size, before, cells = len(SLOTS), int(self._fewest < self.blocks), CELLS[self.cells]
+        found = {}
+        for blocks in range(self._fewest, self.blocks + 1):
+            cuts = [slice(before + at * size, before + (at + 1) * size) for at in range(blocks * len(cells))]
+            found[before + len(cuts) * size] = [(cell, cuts[k * blocks:(k + 1) * blocks]) for k, cell in enumerate(cells)]
+        return found
 
     def written(self, config: genotype.Config) -> Mapping[str, Any]:
         """{"normal": [[0, 1, "sep_conv_3x3", "identity", "add"], ...], "reduction": [...]}"""
         values = list(config.values())
-        return {cell: [values[cut] for cut in cuts] for cell, cuts in self._cuts}
+        return {cell: [values[cut] for cut in cuts] for cell, cuts in self._cuts[len(values)]}
 
     def decided(self, given: Any, path: str = "") -> genotype.Config:
         cells = CELLS[self.cells]
         if not isinstance(given, Mapping) or set(given) != set(cells):
             raise fail(path, "must be an object with the keys " + " and ".join(cells), "a list of blocks for each")
         values: list[Any] = []
+        wanted = f"{self._fewest} to {self.blocks}" if self._fewest < self.blocks else f"{self.blocks}"
         for cell in cells:
             blocks, where = given[cell], f"{path}/{cell}"
-            if not isinstance(blocks, (list, tuple)) or len(blocks) != self.blocks:
-                raise fail(where, "must be a list of blocks", f"{self.blocks} blocks: [input, input, op, op, combine]")
+            if not isinstance(blocks, (list, tuple)) or not self._fewest <= len(blocks) <= self.blocks:
+                raise fail(where, "must be a list of blocks", f"{wanted} blocks: [input, input, op, op, combine]")
+            if len(blocks) != len(given[cells[0]]):
+                raise fail(where, f"has another number of blocks than {cells[0]}", f"{len(given[cells[0]])} blocks")
             for number, block in enumerate(blocks):
                 if not isinstance(block, (list, tuple)) or len(block) != len(SLOTS):
                     raise fail(f"{where}/{number}", "is not a block", "[input, input, op, op, combine]")
@@ -106,10 +148,12 @@ class Cell(Conditional):
         return self._checked(values, path)
 
     def _checked(self, values: list[Any], path: str) -> genotype.Config:
-        config: genotype.Config = {}
-        for at, (parameter, value) in enumerate(zip(self._decisions, values, strict=True)):
+        blocks = len(values) // (len(SLOTS) * len(CELLS[self.cells]))
+        config: genotype.Config = {"blocks": blocks} if self._fewest < self.blocks else {}
+        decisions = [p for p in self._decisions if p.name != "blocks" and genotype.active(p, {"blocks": blocks})]
+        for at, (parameter, value) in enumerate(zip(decisions, values, strict=True)):
             if not any(value == each and type(value) is type(each) for each in parameter.choices):
-                cell, block = CELLS[self.cells][at // (5 * self.blocks)], at // 5 % self.blocks
+                cell, block = CELLS[self.cells][at // (5 * blocks)], at // 5 % blocks
                 raise fail(f"{path}/{cell}/{block}/{at % 5}", "is not a choice of this space",
                            "one of " + ", ".join(map(str, parameter.choices)))
             config[parameter.name] = value

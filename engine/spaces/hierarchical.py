@@ -34,7 +34,7 @@ Join = Callable[[str, list[str]], str]
 
 @space(title="Hierarchical motifs", paper="Liu et al., ICLR 2018 (arXiv:1711.00436)",
        summary="Operations make small motifs, motifs make the cell: what works is found once and used in many places.",
-       offers={"parameters", "finite", "mutate", "graph", "levels"},
+       offers={"parameters", "finite", "mutate", "graph", "motifs"},
        presets={"paper": {"motifs": 6, "motif_nodes": 4, "cell_nodes": 5, "ops": list(OPS), "channels": 16, "layers": 1},
                 "cpu": {"motifs": 3, "motif_nodes": 3, "cell_nodes": 4, "ops": list(OPS), "channels": 8, "layers": 1}})
 @dataclass(frozen=True)

@@ -375,3 +375,30 @@ def test_the_description_names_both_cells_and_every_block() -> None:
     graph = NASNET.cell(NASNET.sample(Random(0)).architecture)
     blocks = [n for n in graph if n.op in MERGES and "_block_" in n.name]
     assert len(blocks) == 10 and {n.group for n in blocks} == {"normal", "reduction"} and graph.output == "pair"
+
+
+@pytest.mark.parametrize("cells", ["one", "two"])
+def test_cells_may_have_fewer_blocks(cells: str) -> None:
+    found = space(preset="pnas", **SMALL, blocks=3, min_blocks=1, cells=cells)
+    power = {"one": 1, "two": 2}[cells]
+    assert found.size() == sum(n ** power for n in (256, 256 * 576, 256 * 576 * 1024))
+    counts = set()
+    for proposal in found.sample_many(Random(0), 100):
+        sizes = {len(blocks) for blocks in proposal.architecture.genotype.values()}
+        assert len(sizes) == 1 and found.parse(proposal.architecture.genotype) == proposal.architecture
+        assert found.from_vector(found.vector(proposal.architecture)) == proposal.architecture
+        counts |= sizes
+    assert counts == {1, 2, 3}
+
+
+def test_cells_of_another_number_of_blocks_are_refused() -> None:
+    found, block = space(preset="pnas", blocks=3, min_blocks=2), [0, 0, "identity", "identity", "add"]
+    with pytest.raises(Invalid, match="must be a list of blocks"):
+        found.parse({"cell": [block]})
+    with pytest.raises(Invalid, match="another number of blocks"):
+        space(preset="amoebanet", min_blocks=1).parse({"normal": [block], "reduction": [block, block]})
+
+
+def test_only_one_cell_that_may_have_one_block_grows() -> None:
+    assert space(preset="progressive").lacks() == {}
+    assert all("levels" in space(preset=preset).lacks() for preset in ("pnas", "cpu", "paper"))
