@@ -27,7 +27,7 @@ lint: install-dev      ## ruff, and mypy (strict on engine, django-stubs on apps
 	@$(RUN) -m ruff check . && $(RUN) -m mypy
 
 test: install-dev      ## all tests on SQLite, then those of the web application on PostgreSQL
-	@$(RUN) -m pytest -q -n 2 --dist loadfile
+	@$(RUN) -m pytest -q -n 2 --dist worksteal
 	@$(RUN) -m nasweb.up.postgres $(RUN) -m pytest -q tests/apps
 
 help:                  ## this list

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from engine.architecture.architecture import Architecture
+from engine.architecture.graph import Graph, Node
 from engine.errors import Invalid
 from engine.spaces.nested import Nested
 from engine.spaces.space import Parameter
@@ -21,6 +22,9 @@ class Toy(Nested):
 
     def form(self) -> Mapping[str, Any]:
         return {"rows": [["a"], ["b", "c"]], "last": ["d"]}
+
+    def cell(self, architecture: Architecture) -> Graph:
+        return Graph((Node("input", "input"),), "input")
 
 
 TOY = Toy()
