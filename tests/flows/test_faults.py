@@ -85,11 +85,11 @@ def unbroken(folder: Path) -> dict[int, dict[str, Any]]:
 def test_a_search_survives_the_death_of_each_part(up: Up, tmp_path: Path) -> None:
     up.ready()
     watched = Watched(up)
-    until(lambda: watched.done() >= 1, 60)
+    until(lambda: watched.done() >= 1, 240)
     for words in ("engine.child", "celery", "redis-server", "daphne"):
         kill(up, words)
         after = watched.done()
-        until(lambda after=after: watched.done() > after or watched.state == "finished", 60)
+        until(lambda after=after: watched.done() > after or watched.state == "finished", 240)
         time.sleep(0.3)                             # into the middle of a training
     until(lambda: watched.state == "finished", 120)
 
