@@ -1,8 +1,13 @@
-"""What every strategy has to do, in every space that it is compatible with. Outcomes are made up, nothing is trained."""
+"""What every strategy has to do, in every space that it is compatible with. Outcomes are made up, nothing is trained.
+
+In every pair: proposals lie in the space, a search cut anywhere goes on as if it had not been, the seed decides. The rest is
+tried on a space of each form of genotype (FORMS); `make conformance` tries all of it on every pair.
+"""
 
 from __future__ import annotations
 
 import json
+import os
 import random
 from collections.abc import Callable
 from typing import Any
@@ -17,12 +22,12 @@ from engine.spec import Spec, incompatible, parse, reads, unreadable
 from engine.work import Candidate, Outcome, Work, work_from
 
 TRIALS = 25
-# Strategies that think for long are tried on a space of each form of genotype; what else fails is the spaces' fault, which
-# quicker strategies find.
-LONG_THOUGHTS = {"nasbot": {"chain", "nas_bench_201", "mlp"}}
 PAIRS = [(strategy, space) for strategy in discover("strategies") for space in discover("spaces")
-         if not incompatible(strategy, space) and space in LONG_THOUGHTS.get(strategy, {space})]
-ALL = pytest.mark.parametrize(("strategy", "space"), PAIRS)
+         if not incompatible(strategy, space)]
+FORMS = {"chain", "nas_bench_201", "mlp", "composed", "cell"}
+MATRIX = [pair for pair in PAIRS if pair[1] in FORMS or os.environ.get("NASWEB_CONFORMANCE") == "all"]
+EVERY = pytest.mark.parametrize(("strategy", "space"), PAIRS)
+ALL = pytest.mark.parametrize(("strategy", "space"), MATRIX)
 READ = ("digits", "iris", "stdlib_text")              # a dataset of each kind
 # Spaces with few architectures, by kind: what a strategy asks for when there is nothing new.
 SMALL: dict[str, list[dict[str, Any]]] = {
@@ -50,12 +55,18 @@ SMALL: dict[str, list[dict[str, Any]]] = {
     "hierarchical": [{"motifs": 1, "motif_nodes": 2, "cell_nodes": 2, "ops": ["identity"], "channels": 2},
                      {"motifs": 1, "motif_nodes": 2, "cell_nodes": 3, "ops": ["conv_1x1", "identity"], "channels": 2}],
 }
-FINITE = pytest.mark.parametrize(("strategy", "space"), [pair for pair in PAIRS if pair[1] in SMALL])
+FINITE = pytest.mark.parametrize(("strategy", "space"), [pair for pair in MATRIX if pair[1] in SMALL])
 CPU = {"preset": "cpu"}
 # Where a strategy needs more of a space than its kind offers in general.
 FITTING: dict[tuple[str, str], dict[str, Any]] = {
     ("pnas", "cell"): {"preset": "cpu", "cells": "one", "min_blocks": 1, "ops": ["conv_1x1", "identity", "avg_pool_3x3"]}}
 Verdict = Callable[[Work], Outcome]
+
+
+def widely(*names: str, first: tuple[Any, ...], others: list[tuple[Any, ...]]) -> pytest.MarkDecorator:
+    """The first values in every pair, the others in the matrix."""
+    cases = [(*pair, *first) for pair in PAIRS] + [(*pair, *values) for values in others for pair in MATRIX]
+    return pytest.mark.parametrize(("strategy", "space", *names), cases)
 
 
 def spec_of(strategy: str, space: str, *, seed: int = 0, chosen: dict[str, Any] | None = None,
@@ -110,8 +121,7 @@ def test_there_are_strategies_to_test() -> None:
     assert {"random_search", "aging_evolution"} <= {strategy for strategy, _ in PAIRS}
 
 
-@ALL
-@pytest.mark.parametrize("verdict", [scored, mixed, failed])
+@widely("verdict", first=(mixed,), others=[(scored,), (failed,)])
 def test_proposals_lie_in_the_space_and_are_data(strategy: str, space: str, verdict: Verdict) -> None:
     search = Search(spec_of(strategy, space))
     drive(search, verdict)
@@ -178,9 +188,7 @@ def test_state_is_json_and_no_history(strategy: str, space: str) -> None:
     assert sizes[1] <= sizes[0] + 20
 
 
-@ALL
-@pytest.mark.parametrize("slots", [1, 3])
-@pytest.mark.parametrize("verdict", [scored, mixed])
+@widely("slots", "verdict", first=(3, mixed), others=[(3, scored), (1, mixed), (1, scored)])
 def test_resumed_at_every_cut_it_equals_the_unbroken_search(strategy: str, space: str, slots: int, verdict: Verdict) -> None:
     spec = spec_of(strategy, space, slots=slots)
     unbroken, cut = Search(spec), Search(spec)
@@ -195,7 +203,7 @@ def test_resumed_at_every_cut_it_equals_the_unbroken_search(strategy: str, space
     assert documents(cut) == documents(unbroken)
 
 
-@ALL
+@EVERY
 def test_the_seed_decides_and_nothing_else(strategy: str, space: str) -> None:
     before = random.getstate()
     searches = []
