@@ -2,7 +2,7 @@
 PYTHON ?= $(firstword $(shell command -v python3.11 python3.12 python3.13 python3 2>/dev/null) python3)
 HOME_FOLDER = $(or $(NASWEB_HOME),data)
 RUN = .venv/bin/python
-.PHONY: up down logs link demo bench lint test help install install-dev
+.PHONY: up down logs link demo bench lint test conformance help install install-dev
 .DEFAULT_GOAL := help
 
 up: install            ## run everything in the foreground; Ctrl-C stops it (NASWEB_PORT, NASWEB_HOME)
@@ -29,6 +29,9 @@ lint: install-dev      ## ruff, and mypy (strict on engine, django-stubs on apps
 test: install-dev      ## all tests on SQLite, then those of the web application on PostgreSQL
 	@$(RUN) -m pytest -q -n 2 --dist worksteal
 	@$(RUN) -m nasweb.up.postgres $(RUN) -m pytest -q tests/apps
+
+conformance: install-dev  ## every strategy in every space, all of the conformance suite (most of an hour)
+	@NASWEB_CONFORMANCE=all $(RUN) -m pytest -q -n 2 --dist worksteal tests/engine/strategies/test_conformance.py
 
 help:                  ## this list
 	@sed -n 's/^\([a-z]*\):[^#]*## /  make \1\t/p' Makefile | expand -t 14
