@@ -34,7 +34,7 @@ conformance: install-dev  ## every strategy in every space, all of the conforman
 	@NASWEB_CONFORMANCE=all $(RUN) -m pytest -q -n 2 --dist worksteal tests/engine/strategies/test_conformance.py
 
 help:                  ## this list
-	@sed -n 's/^\([a-z]*\):[^#]*## /  make \1\t/p' Makefile | expand -t 14
+	@sed -n 's/^\([a-z]*\):[^#]*## /  make \1\t/p' Makefile | expand -t 20
 
 install:
 	@$(PYTHON) nasweb/up/install.py

@@ -397,8 +397,3 @@ def test_cells_of_another_number_of_blocks_are_refused() -> None:
         found.parse({"cell": [block]})
     with pytest.raises(Invalid, match="another number of blocks"):
         space(preset="amoebanet", min_blocks=1).parse({"normal": [block], "reduction": [block, block]})
-
-
-def test_only_one_cell_that_may_have_one_block_grows() -> None:
-    assert space(preset="progressive").lacks() == {}
-    assert all("levels" in space(preset=preset).lacks() for preset in ("pnas", "cpu", "paper"))

@@ -16,7 +16,7 @@ PNAS = Growth(8, 1, 5)
 
 
 def space(**options: Any) -> Cell:
-    found = parse_space({"kind": "cell", "preset": "progressive", **options})[1]
+    found = parse_space({"kind": "cell", **({"preset": "progressive"} | options)})[1]
     assert isinstance(found, Cell)
     return found
 
@@ -90,3 +90,8 @@ def test_the_last_level_of_the_paper_is_grown_in_seconds() -> None:
     began = perf_counter()
     children, _ = PNAS.grown(rows)
     assert 200_000 < len(children) <= 256 * 1176 and perf_counter() - began < 20
+
+
+def test_only_one_cell_that_may_have_one_block_grows() -> None:
+    assert space(preset="progressive").lacks() == {}
+    assert all("levels" in space(preset=preset).lacks() for preset in ("pnas", "cpu", "paper"))
