@@ -6,9 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from engine.spec import Spec
-from engine.work import Candidate, Outcome, Work
-
-KINDS = ("scratch", "inherited", "shared", "hypernetwork", "proxy", "tabular")
+from engine.work import KINDS, Candidate, Outcome, Work
 
 
 def row(spec: Spec, work: Candidate, outcome: Outcome) -> dict[str, Any]:

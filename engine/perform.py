@@ -15,8 +15,9 @@ from engine.spec import Spec
 from engine.work import Candidate, Outcome, Work
 
 
-def trial_seed(spec: Spec, work: Candidate) -> int:
-    return training_seed(spec.seed, work)
+def trial_seed(spec: Spec, work: Work) -> int:
+    """An epoch of a supernet draws nothing of its own: all epochs follow from the supernet's seed."""
+    return training_seed(spec.seed, work) if isinstance(work, Candidate) else stream_seed(spec.seed, "supernet")
 
 
 def training_seed(seed: int, work: Candidate) -> int:
@@ -35,9 +36,9 @@ def perform(spec: Spec, work: Work, folder: Path, data: Path, device: str, *, em
 
     What goes wrong inside a training is an outcome (failed, with `error` and `error_kind`), not an exception.
     """
-    if not isinstance(work, Candidate):
-        raise TypeError(f"no estimation performs {type(work).__name__}")
     entry = discover("estimation")[spec.estimation.name]
+    if not isinstance(work, Candidate) and "supernet" not in entry.facts["performs"]:
+        raise TypeError(f"{entry.title} does not perform {type(work).__name__}")
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     try:
         arrays: Any = splits(spec, data, device) if entry.facts["trains"] else None

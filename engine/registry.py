@@ -54,8 +54,11 @@ def declare(kind: str, **facts: Any) -> Callable[[T], T]:
 
 
 def strategy(*, title: str, summary: str, paper: str = "", needs: frozenset[str] | set[str] = frozenset(),
+             asks: frozenset[str] | set[str] = frozenset({"scratch"}),
              presets: Mapping[str, Mapping[str, Any]]) -> Callable[[T], T]:
-    return declare("strategies", title=title, summary=summary, paper=paper, needs=frozenset(needs), presets=presets)
+    """`needs` of a space; `asks` of an estimation (see there)."""
+    return declare("strategies", title=title, summary=summary, paper=paper, needs=frozenset(needs), presets=presets,
+                   facts={"asks": sorted(asks)})
 
 
 def space(*, title: str, summary: str, paper: str = "", offers: set[str], presets: Mapping[str, Mapping[str, Any]],
@@ -66,9 +69,11 @@ def space(*, title: str, summary: str, paper: str = "", offers: set[str], preset
 
 
 def estimation(*, title: str, summary: str, paper: str = "", presets: Mapping[str, Mapping[str, Any]],
-               trains: bool = True) -> Callable[[T], T]:
-    """`trains`: it needs the dataset's images."""
-    return declare("estimation", title=title, summary=summary, paper=paper, presets=presets, facts={"trains": trains})
+               trains: bool = True, performs: frozenset[str] | set[str] = frozenset({"scratch"})) -> Callable[[T], T]:
+    """`trains`: it needs the dataset's images. `performs`: candidates with weights from these sources (`Weights.source`),
+    and `supernet` epochs."""
+    return declare("estimation", title=title, summary=summary, paper=paper, presets=presets,
+                   facts={"trains": trains, "performs": sorted(performs)})
 
 
 def dataset(*, title: str, summary: str, kind: str, shape: tuple[int, ...], classes: int,

@@ -29,7 +29,9 @@ class Search:
         self.told: list[int] = []                     # trial numbers, in the order the strategy heard of them
         self.spend = {"epochs": 0.0, "seconds": 0.0}  # of the told trials, so that it does not depend on timing
         self.refusals = Refusals(spec.constraints.patience)     # among the told: proposals that nobody trains
+        self.proposed = 0                             # candidates: what the budget counts as trials
         self.best: tuple[Candidate, Outcome] | None = None      # the trained network with the highest validation score
+        self.newest: tuple[Candidate, Outcome] | None = None    # the last successful one that is no final
         self.news: list[Event] = []                   # what the strategy said; see `drain`
         self.closing = False                          # the strategy's part is over, finals are asked
 
@@ -85,8 +87,11 @@ class Search:
         """Rebuild from the rows, in trial order, and the state that was saved with the newest of them."""
         search = cls(spec)
         search.items = [work for work, _ in rows]
+        search.proposed = sum(isinstance(work, Candidate) for work in search.items)
         search.outcomes = {work.trial: outcome for work, outcome in rows if outcome is not None}
         search.best = next(iter(ranked(search._rows())), None)
+        own = ((w, o) for w, o in search._rows() if isinstance(w, Candidate) and o.ok and w.final_of is None)
+        search.newest = max(own, key=lambda row: row[0].trial, default=None)
         if state is not None:
             told = state["told"]
             for trial in range(told) if isinstance(told, int) else told:
@@ -102,22 +107,25 @@ class Search:
     def _improves(self, work: Work, outcome: Outcome) -> bool:
         if not isinstance(work, Candidate) or not outcome.ok:
             return False
-        if self.best is not None and ranked([self.best, (work, outcome)])[0][0].trial != work.trial:
+        if work.final_of is None and (self.newest is None or work.trial > self.newest[0].trial):
+            self.newest = work, outcome
+        known = {row[0].trial: row for row in (self.best, self.newest, (work, outcome)) if row is not None}
+        if self.best is not None and ranked(known.values())[0][0].trial != work.trial:
             return False
         self.best = (work, outcome)
         return True
 
     def _spent(self) -> bool:
         """Whether the strategy may propose no more. What was refused is not charged as a trial; too much of it ends all."""
-        charged = len(self.items) - self.refusals.count
+        charged = self.proposed - self.refusals.count
         return bool(self.refusals.hopeless) or self.spec.budget.spent(charged, self.spend)
 
     def _refund(self) -> bool:
         """Whether trials that were not told yet could turn out to be refused, so that there is room for others."""
         if not self.spec.constraints.priced or self.refusals.hopeless:
             return False
-        unheard = len(self._unheard())
-        return unheard > 0 and not self.spec.budget.spent(len(self.items) - self.refusals.count - unheard, self.spend)
+        unheard = sum(isinstance(self.items[trial], Candidate) for trial in self._unheard())
+        return unheard > 0 and not self.spec.budget.spent(self.proposed - self.refusals.count - unheard, self.spend)
 
     def _unheard(self) -> list[int]:
         heard = set(self.told)
@@ -159,5 +167,6 @@ class Search:
 
     def _number(self, work: Work) -> Work:
         numbered = replace(work, trial=len(self.items))
+        self.proposed += isinstance(work, Candidate)
         self.items.append(numbered)
         return numbered

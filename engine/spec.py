@@ -19,6 +19,8 @@ VERSION = 1
 MAX_BYTES, MAX_DEPTH, MAX_KEYS, MAX_SEED = 1024 * 1024, 32, 500, 2**53
 PARTS = ("version", "name", "space", "strategy", "estimation", "dataset", "budget", "constraints", "finals", "execution",
          "seed")
+ASKED = {"scratch": "trainings from scratch", "resume": "trainings that go on", "inherit": "inherited weights",
+         "shared": "scores with shared weights", "generated": "generated weights", "supernet": "epochs of a supernet"}
 WORDS = {"finite": "decisions among finitely many choices (no real numbers)"}      # needs whose names do not say enough
 
 
@@ -139,7 +141,8 @@ def parse(document: Any) -> Spec:
     attempt("space", lambda: parse_space(_required(document, "space"), "/space"))
     for key, kind in (("strategy", "strategies"), ("dataset", "datasets")):
         attempt(key, partial(_part_of, kind, document, key))
-    attempt("estimation", lambda: _part("estimation", document.get("estimation", {"name": "scratch"}), "/estimation"))
+    usual = {"name": estimations(take["strategy"].name)[0] if "strategy" in take else "scratch"}
+    attempt("estimation", lambda: _part("estimation", document.get("estimation", usual), "/estimation"))
     for key, factory in (("budget", Budget), ("constraints", Constraints), ("finals", Finals), ("execution", Execution)):
         attempt(key, partial(_fixed, factory, document, key))
     attempt("name", lambda: _text(document.get("name", ""), "/name"))
@@ -170,6 +173,19 @@ def incompatible(strategy: str, kind: str, space: Any = None) -> str | None:
     return f"needs {', '.join(WORDS.get(name, name) for name in missing)}, which the space {entry.title} does not offer"
 
 
+def estimations(strategy: str) -> list[str]:
+    """Those that perform what a strategy asks for; training from scratch first, where it does."""
+    fitting = [name for name in discover("estimation") if not unperformed(strategy, name)]
+    return sorted(fitting, key=lambda name: name != "scratch")
+
+
+def unperformed(strategy: str, estimation: str) -> str | None:
+    """Why the estimation does not do what the strategy asks for, or None."""
+    asks, found = discover("strategies")[strategy].facts["asks"], discover("estimation")[estimation]
+    missing = [ASKED[name] for name in asks if name not in found.facts["performs"]]
+    return f"does not perform {' and '.join(missing)}, which the strategy asks for" if missing else None
+
+
 def reads(kind: str, space: Any = None) -> tuple[str, ...]:
     """The kinds of data that networks of a space read: of this very one where it knows (`data`), else of its kind."""
     return tuple(getattr(space, "data", None) or discover("spaces")[kind].facts["data"])
@@ -186,6 +202,8 @@ def _misfits(take: Mapping[str, Any]) -> Iterator[Problem]:
     (kind, space), dataset = take["space"], take["dataset"].name
     if reason := incompatible(take["strategy"].name, kind, space):
         yield Problem("/strategy/name", reason, "a strategy and a space that fit")
+    if reason := unperformed(take["strategy"].name, take["estimation"].name):
+        yield Problem("/estimation/name", reason, "one of " + ", ".join(estimations(take["strategy"].name)))
     readable = reads(kind, space)
     if reason := unreadable(readable, dataset):
         fitting = (name for name in discover("datasets") if not unreadable(readable, name))

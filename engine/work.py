@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, get_args
 
 from engine.architecture.architecture import Architecture
 from engine.events import Event
 
 ScoreKind = Literal["scratch", "inherited", "shared", "hypernetwork", "proxy", "tabular"]
+KINDS: tuple[ScoreKind, ...] = get_args(ScoreKind)                  # in the order of a leaderboard
 Status = Literal["done", "failed", "pruned"]
 
 
@@ -48,14 +49,17 @@ class Candidate:
 
 @dataclass(frozen=True)
 class SupernetEpoch:
-    """Train the shared weights for one epoch."""
+    """Train the shared weights for one epoch, from where the epoch of the trial `continues` has left them."""
 
     index: int
     origin: Mapping[str, Any] = field(default_factory=dict)
     trial: int = -1
+    continues: int | None = None                                   # None: new weights
+    settings: Mapping[str, Any] = field(default_factory=dict)      # for the method's sampler, e.g. its stage
 
     def document(self) -> dict[str, Any]:
-        return {"type": "supernet_epoch", "index": self.index, "origin": dict(self.origin), "trial": self.trial}
+        return {"type": "supernet_epoch", "index": self.index, "origin": dict(self.origin), "trial": self.trial,
+                "continues": self.continues, "settings": dict(self.settings)}
 
 
 Work = Candidate | SupernetEpoch

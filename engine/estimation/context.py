@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from engine.events import Event
-from engine.work import Candidate, Outcome
+from engine.work import Outcome
 
 if TYPE_CHECKING:                               # the types of modules that import torch
     from engine.spaces.space import Space
@@ -36,6 +36,6 @@ class Context:
 
 
 class Estimation(Protocol):
-    """How good is it? One file each, declared with `registry.estimation`."""
+    """How good is it? One file each, declared with `registry.estimation`. It is given no other work than it `performs`."""
 
-    def perform(self, work: Candidate, context: Context) -> Outcome: ...
+    def perform(self, work: Any, context: Context) -> Outcome: ...

@@ -15,6 +15,7 @@ from engine.architecture.canonical import canonical_id
 from engine.architecture.cell_ops import CELL_OPS, Place, State, matched, put_op
 from engine.architecture.graph import Graph, Node, Shape
 from engine.architecture.layers import Layers
+from engine.architecture.relaxed import Path, Relaxed, Strengths, Table
 from engine.errors import Invalid, Problem, fail
 from engine.options import choice, integer, subset
 from engine.registry import space
@@ -139,13 +140,49 @@ class DartsCell(Conditional):
 
         return self._skeleton(classes, build, affine=True).live()
 
-    def supernet(self, shape: Shape, classes: int) -> Graph:
+    def supernet(self, shape: Shape, classes: int) -> Relaxed:
         """The network of the search: on every edge the sum of all operations, batch norms without scale and shift, and
         one after each pool. The nodes of an edge are named `cell_C_edge_I_J_OP`, their sum `cell_C_edge_I_J`."""
+        places: dict[str, tuple[str, int]] = {}
+
         def build(layers: Layers, name: str, before: State, last: State, channels: int, reduction: bool) -> State:
+            places.update({f"{name}_edge_{i}_{j}": (CELLS[reduction], row) for row, (i, j) in enumerate(self._edges)})
             return _mixed_cell(layers, name, self.nodes, self.ops, before, last, channels, reduction)
 
-        return self._skeleton(classes, build, affine=False)
+        table = Table(tuple(f"{i} to {j}" for i, j in self._edges), self.ops)
+        return Relaxed(self._skeleton(classes, build, affine=False), dict.fromkeys(CELLS, table), places)
+
+    @cached_property
+    def _edges(self) -> tuple[tuple[int, int], ...]:
+        """From result i to node j, node by node: the rows of the tables."""
+        return tuple((i, j) for j in range(2, 2 + self.nodes) for i in range(j))
+
+    def path(self, architecture: Architecture) -> Path:
+        found: Path = {}
+        for cell in CELLS:
+            rows: dict[tuple[int, int], tuple[int, ...]] = dict.fromkeys(self._edges, ())
+            for at, (op, source) in enumerate(architecture.genotype[cell]):
+                rows[source, 2 + at // 2] = (self.ops.index(op),)
+            found[cell] = tuple(rows.values())
+        return found
+
+    def derived(self, strengths: Strengths) -> Architecture:
+        """The strongest operation but none on each edge, and of each node the two edges on which it is strongest."""
+        usable = [(k, op) for k, op in enumerate(self.ops) if op != "none"]
+        config: genotype.Config = {}
+        for cell in CELLS:
+            best = {edge: max(usable, key=lambda one: row[one[0]]) for edge, row in
+                    zip(self._edges, strengths[cell], strict=True)}
+            top = {edge: row[best[edge][0]] for edge, row in zip(self._edges, strengths[cell], strict=True)}
+            for node in range(2, 2 + self.nodes):
+                i, j = sorted(sorted(range(node), key=lambda source: -top[source, node])[:2])
+                config |= {f"{cell}_node_{node}_inputs": f"{i} and {j}", f"{cell}_node_{node}_op_1": best[i, node][1],
+                           f"{cell}_node_{node}_op_2": best[j, node][1]}
+        return self.architecture(config)
+
+    def skips(self, architecture: Architecture) -> int:
+        """Of the normal cell."""
+        return sum(op == "skip_connect" for op, _ in architecture.genotype[CELLS[0]])
 
     def _skeleton(self, classes: int, build: CellBuilder, affine: bool) -> Graph:
         layers, width, stage = Layers(), self.channels, 1

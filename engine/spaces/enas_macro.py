@@ -24,7 +24,7 @@ FINAL = {"layers": 24, "channels": 96, "skips": "concat", "widen": True, "ops": 
 
 @space(title="ENAS macro", paper="Pham, Guan, Zoph, Le, Dean, ICML 2018 (arXiv:1802.03268)",
        summary="A chain of layers: for each its operation, and which of the earlier layers it takes as well.",
-       offers={"parameters", "finite", "mutate", "graph", "supernet"},
+       offers={"parameters", "finite", "mutate", "graph"},
        presets={"paper": SEARCH, "final": FINAL, "cpu": {"layers": 4, "channels": 8, "skips": "add", "widen": False}})
 @dataclass(frozen=True)
 class EnasMacro(Nested):

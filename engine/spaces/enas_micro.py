@@ -27,7 +27,7 @@ STEM_MULTIPLIER, INPUTS = 3, 2
 
 @space(title="ENAS micro", paper="Pham, Guan, Zoph, Le, Dean, ICML 2018 (arXiv:1802.03268)",
        summary="Two cells of five nodes; each node adds two operations on earlier results, given as four numbers.",
-       offers={"parameters", "finite", "mutate", "graph", "cells", "supernet"},
+       offers={"parameters", "finite", "mutate", "graph", "cells"},
        presets={"paper": {"channels": 20, "layers": 2, "nodes": 5, "projection": True},
                 "final": {"channels": 36, "layers": 5, "nodes": 5, "projection": False},
                 "cpu": {"channels": 6, "layers": 1, "reductions": 1, "nodes": 3, "projection": True}})

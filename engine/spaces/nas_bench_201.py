@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,7 @@ from engine.architecture import genotype
 from engine.architecture.architecture import Architecture
 from engine.architecture.graph import Graph, Node, Shape
 from engine.architecture.layers import Layers
+from engine.architecture.relaxed import Path, Relaxed, Strengths, Table
 from engine.errors import fail
 from engine.options import integer, subset
 from engine.registry import space
@@ -23,7 +24,8 @@ WORDS = {"none": "none", "skip_connect": "skip", "nor_conv_1x1": "conv 1×1", "n
 EDGES = ((0, 1), (0, 2), (1, 2), (0, 3), (1, 3), (2, 3))        # in the order of the string
 STRING = re.compile(r"\|(\w+)~0\|\+\|(\w+)~0\|(\w+)~1\|\+\|(\w+)~0\|(\w+)~1\|(\w+)~2\|", re.ASCII)
 STRING_LIMIT = 200
-STAGES = 3
+STAGES, TABLE = 3, "cell"
+CellBuilder = Callable[[Layers, str, str, int], str]
 
 
 @space(title="NAS-Bench-201", paper="Dong & Yang, ICLR 2020 (arXiv:2001.00326)",
@@ -74,7 +76,38 @@ class NasBench201(Conditional):
 
     def network(self, architecture: Architecture, shape: Shape, classes: int) -> Graph:
         """Stem, three stages of cells with a residual block of stride 2 between, then the classifier."""
-        layers, width, sides, carried = Layers(), self.channels, shape[1:], operations(architecture)
+        carried = operations(architecture)
+
+        def build(layers: Layers, name: str, source: str, width: int) -> str:
+            return _cell(layers, name, carried, source, width)
+
+        return self._skeleton(shape, classes, build)
+
+    def supernet(self, shape: Shape, classes: int) -> Relaxed:
+        """On every edge the sum of all operations, their batch norms without scale and shift. The nodes of an edge are
+        named `stage_S_cell_C_edge_I_J_OP`, their sum `stage_S_cell_C_edge_I_J`."""
+        places: dict[str, tuple[str, int]] = {}
+
+        def build(layers: Layers, name: str, source: str, width: int) -> str:
+            places.update({f"{name}_edge_{i}_{j}": (TABLE, row) for row, (i, j) in enumerate(EDGES)})
+            return _mixed_cell(layers, name, self.ops, source, width)
+
+        table = Table(tuple(f"{i} to {j}" for i, j in EDGES), self.ops)
+        return Relaxed(self._skeleton(shape, classes, build), {TABLE: table}, places)
+
+    def path(self, architecture: Architecture) -> Path:
+        return {TABLE: tuple((self.ops.index(op),) for op in operations(architecture))}
+
+    def derived(self, strengths: Strengths) -> Architecture:
+        """The strongest operation of each edge; unlike in DARTS it may be none."""
+        chosen = [self.ops[max(range(len(self.ops)), key=row.__getitem__)] for row in strengths[TABLE]]
+        return self.architecture({p.name: op for p, op in zip(self._decisions, chosen, strict=True)})
+
+    def skips(self, architecture: Architecture) -> int:
+        return operations(architecture).count("skip_connect")
+
+    def _skeleton(self, shape: Shape, classes: int, build: CellBuilder) -> Graph:
+        layers, width, sides = Layers(), self.channels, shape[1:]
         layers.begin("stem")
         source = layers.norm("stem_norm", layers.conv("stem_conv", "input", width, 3))
         for stage in range(1, STAGES + 1):
@@ -85,7 +118,7 @@ class NasBench201(Conditional):
                 sides = tuple((side + 1) // 2 for side in sides)
             for number in range(1, self.layers + 1):
                 layers.begin(f"stage {stage} cell {number}")
-                source = _cell(layers, f"stage_{stage}_cell_{number}", carried, source, width)
+                source = build(layers, f"stage_{stage}_cell_{number}", source, width)
         layers.begin("head")
         source = layers.put("head_relu", "relu", layers.norm("head_norm", source))
         layers.linear("classifier", layers.put("head_pool", "global_avg_pool", source), classes)
@@ -119,17 +152,33 @@ def _cell(layers: Layers, name: str, ops: tuple[str, ...], source: str, channels
     return results[3]
 
 
-def _edge(layers: Layers, name: str, op: str, source: str, channels: int) -> str:
+def _mixed_cell(layers: Layers, name: str, ops: tuple[str, ...], source: str, channels: int) -> str:
+    """A cell of the mixture: every node hears all earlier ones through all operations."""
+    results = [source]
+    for j in range(1, 4):
+        heard = []
+        for i, arriving in enumerate(results):
+            edge = f"{name}_edge_{i}_{j}"
+            parts = [_edge(layers, f"{edge}_{op}", op, arriving, channels, affine=False) for op in ops]
+            heard.append(layers.put(edge, "add", *parts, label="mixture"))
+        results.append(layers.put(f"{name}_node_{j}", "add", *heard, label=f"node {j}"))
+    return results[3]
+
+
+def _edge(layers: Layers, name: str, op: str, source: str, channels: int, affine: bool = True) -> str:
+    if op == "none":
+        return layers.put(name, "zero", source, label="none", stride=1)
     if op == "skip_connect":
         return layers.put(name, "identity", source, label="skip")
     if op == "avg_pool_3x3":
         return layers.pool(name, "avg_pool", source, 3, 1)
-    return _relu_conv_norm(layers, name, source, channels, 1 if op == "nor_conv_1x1" else 3)
+    return _relu_conv_norm(layers, name, source, channels, 1 if op == "nor_conv_1x1" else 3, affine=affine)
 
 
-def _relu_conv_norm(layers: Layers, name: str, source: str, channels: int, kernel: int, stride: int = 1) -> str:
+def _relu_conv_norm(layers: Layers, name: str, source: str, channels: int, kernel: int, stride: int = 1,
+                    affine: bool = True) -> str:
     source = layers.conv(f"{name}_conv", layers.put(f"{name}_relu", "relu", source), channels, kernel, stride)
-    return layers.norm(f"{name}_norm", source)
+    return layers.norm(f"{name}_norm", source, affine)
 
 
 def _reduction(layers: Layers, name: str, source: str, channels: int, sides: Shape) -> str:

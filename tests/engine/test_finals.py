@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from engine.architecture.architecture import Architecture
@@ -36,6 +38,31 @@ def test_an_architecture_scored_twice_is_one_candidate_for_finals() -> None:
 
 def test_fewer_successes_than_finals_asked_is_no_fault() -> None:
     assert len(finals_of(rows(0.5, None), Finals(top=5))) == 1 and finals_of(rows(None), Finals()) == []
+
+
+def of(trial: int, kind: Any, score: float, cell: int = 0, **more: Any) -> tuple[Work, Outcome]:
+    return Candidate(Architecture("nas_bench_201", {"arch": CELLS[cell]}), trial=trial, **more), Outcome("done", score, kind)
+
+
+def test_kinds_of_score_are_not_compared_finals_come_first_then_the_kind_the_search_came_to() -> None:
+    told = [of(0, "scratch", 0.9), of(1, "shared", 0.3, 1), of(2, "shared", 0.6, 2), of(3, "scratch", 0.2, 2, final_of=2)]
+    assert [work.trial for work, _ in ranked(told)] == [3, 2, 1, 0]
+    assert [work.final_of for work in finals_of(told[:3], Finals(top=2))] == [2, 1]
+
+
+def test_finals_of_the_kind_of_the_candidates_are_compared_with_them() -> None:
+    assert [work.trial for work, _ in ranked([of(0, "scratch", 0.9), of(1, "scratch", 0.8, final_of=0)])] == [0, 1]
+
+
+def test_where_nothing_was_ranked_the_newest_epoch_says_what_is_trained() -> None:
+    derived = [Architecture("nas_bench_201", {"arch": cell}) for cell in CELLS]
+    epochs: list[tuple[Work, Outcome]] = [
+        (SupernetEpoch(k, trial=k), Outcome("done", 0.5, "shared", payload={"derived": derived[k].document()}))
+        for k in range(2)]
+    epochs.append((SupernetEpoch(2, trial=2), Outcome("failed")))
+    [final] = finals_of(epochs, Finals(top=3))
+    assert final.final_of == 1 and final.architecture == derived[1] and final.parents == (1,)
+    assert finals_of([(SupernetEpoch(0, trial=0), Outcome("done", 0.5, "shared"))], Finals()) == []
 
 
 def test_the_leaderboard_never_mixes_score_kinds_and_puts_failures_last() -> None:

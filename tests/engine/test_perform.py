@@ -62,8 +62,8 @@ def test_only_a_final_touches_the_test_set(tmp_path: Path) -> None:
     assert plain.get("test") is None and isinstance(final["test"], float)
 
 
-def test_work_that_no_estimation_does_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(TypeError):
+def test_work_that_the_estimation_does_not_do_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(TypeError, match="Training from scratch"):
         perform(SPEC, SupernetEpoch(0), tmp_path, tmp_path, "cpu", emit=lambda event: None, stop=lambda: False)
 
 

@@ -94,3 +94,15 @@ def test_augmentation_is_of_images() -> None:
     with pytest.raises(Invalid) as caught:
         parse({**text, "estimation": {"name": "scratch", "augment": "crop"}})
     assert caught.value.problems[0].path == "/estimation/augment"
+
+
+def test_a_strategy_needs_an_estimation_that_does_what_it_asks_for() -> None:
+    document = {"space": {"kind": "nas_bench_201"}, "strategy": {"name": "random_sharing"}, "dataset": {"name": "digits"}}
+    assert parse(document).estimation.name == "shared"
+    with pytest.raises(Invalid) as caught:
+        parse({**document, "estimation": {"name": "scratch"}})
+    [problem] = caught.value.problems
+    assert problem.path == "/estimation/name" and "epochs of a supernet" in problem.reason
+    assert problem.allowed == "one of shared"
+    assert parse({**document, "strategy": {"name": "random_search"}}).estimation.name == "scratch"
+    assert parse({**document, "strategy": {"name": "random_search"}, "estimation": {"name": "shared"}})

@@ -15,7 +15,7 @@ POINT = Architecture("chain", {"layers": 1})
 
 
 @pytest.mark.parametrize("work", [
-    Candidate(POINT), SupernetEpoch(3, {"how": "plain"}, 4),
+    Candidate(POINT), SupernetEpoch(3, {"how": "plain"}, 4), SupernetEpoch(1, continues=0, settings={"layers": 5}),
     Candidate(POINT, {"lr": 0.1}, {"epochs": 3}, Weights("inherit", 4, ({"op": "widen"},)), (1, 2), {"how": "morph"},
               7, 5, 1),
 ])

@@ -90,12 +90,12 @@ def test_the_network_for_large_images() -> None:
 
 
 def test_the_mixture_has_the_parameters_of_the_reference() -> None:
-    cost = measure(space(preset="search").supernet(CIFAR, 10), CIFAR)
+    cost = measure(space(preset="search").supernet(CIFAR, 10).graph, CIFAR)
     assert cost.parameters == 1_930_618
 
 
 def test_the_mixture_hears_everything_through_every_operation() -> None:
-    graph = space(preset="search", layers=3).supernet(CIFAR, 10)
+    graph = space(preset="search", layers=3).supernet(CIFAR, 10).graph
     edges = [n for n in graph if n.label == "mixture" and n.name.startswith("cell_1_")]
     assert len(edges) == 14
     assert all(edge.inputs == tuple(f"{edge.name}_{op}" for op in EIGHT) for edge in edges)
@@ -106,7 +106,7 @@ def test_the_mixture_hears_everything_through_every_operation() -> None:
 
 
 def test_the_mixture_is_built_and_costs_what_the_formula_says() -> None:
-    graph, shape = space(preset="cpu").supernet((1, 8, 8), 10), (1, 8, 8)
+    graph, shape = space(preset="cpu").supernet((1, 8, 8), 10).graph, (1, 8, 8)
     model, cost = build(graph, shape), measure(graph, shape)
     with FlopCounterMode(display=False) as counter:
         scores = model(torch.randn(2, *shape))

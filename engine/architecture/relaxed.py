@@ -1,0 +1,94 @@
+"""A supernet as data: one network graph in which every open choice is a sum of all its operations.
+
+A space that offers `supernet` says four things, and nothing else knows how its cells look:
+
+    supernet(shape, classes) -> Relaxed          the graph, its tables of choices and where each row stands
+    path(architecture) -> Path                   which operations of which edges an architecture keeps
+    derived(strengths) -> Architecture           the architecture that a table of strengths stands for (probabilities)
+    skips(architecture) -> int                   how many skips it keeps where too many mean a collapse
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from engine.architecture.graph import Graph, Node
+
+Path = dict[str, tuple[tuple[int, ...], ...]]           # by table: for every edge the columns that take part
+Strengths = Mapping[str, Sequence[Sequence[float]]]     # by table: edges × operations
+NO_WEIGHTS = frozenset({"relu", "max_pool", "avg_pool", "global_avg_pool", "shift", "identity", "zero"})
+
+
+@dataclass(frozen=True)
+class Table:
+    """The choices that all cells of a type share: `edges` (in words) times `ops`."""
+
+    edges: tuple[str, ...]
+    ops: tuple[str, ...]
+
+    @property
+    def everything(self) -> tuple[tuple[int, ...], ...]:
+        return tuple(tuple(range(len(self.ops))) for _ in self.edges)
+
+
+@dataclass(frozen=True)
+class Relaxed:
+    """`places` tells of each mixture (an `add` node with one input an operation, in their order) its table and row."""
+
+    graph: Graph
+    tables: Mapping[str, Table]
+    places: Mapping[str, tuple[str, int]]
+
+    @property
+    def everything(self) -> Path:
+        """The path on which all operations take part."""
+        return {name: table.everything for name, table in self.tables.items()}
+
+
+def kept(relaxed: Relaxed, node: Node, path: Path) -> list[tuple[int, str]]:
+    """What a mixture adds up on a path: column and node of each operation."""
+    table, row = relaxed.places[node.name]
+    return [(column, node.inputs[column]) for column in path[table][row]]
+
+
+def extracted(relaxed: Relaxed, path: Path) -> Graph:
+    """The network that a path leaves, with the supernet's names: what a supernet computes when all else is zero.
+    Sums leave zeros out; where only zeros are left, one of them is kept."""
+    nodes: dict[str, Node] = {}
+    zeros: dict[str, str | None] = {}                   # nodes that are nothing but zeros, and what stands for them
+    for node in relaxed.graph:
+        inputs = tuple(name for _, name in kept(relaxed, node, path)) if node.name in relaxed.places else node.inputs
+        if node.op == "zero":
+            zeros[node.name] = node.name
+        elif node.op == "add":
+            live = tuple(name for name in inputs if name not in zeros)
+            if not live:
+                blank = next((n for n in node.inputs if zeros.get(n)), None)
+                zeros[node.name] = zeros[blank] if blank else None
+                continue
+            inputs = live
+        else:
+            inputs = tuple(zeros.get(name) or name for name in inputs)
+        nodes[node.name] = node._replace(inputs=inputs)
+    output = zeros.get(relaxed.graph.output) or relaxed.graph.output
+    return Graph(tuple(nodes.values()), output).live()
+
+
+def merged(relaxed: Relaxed) -> Relaxed:
+    """The same supernet without work that is done twice: layers without weights (one ReLU, one pool and its batch norm
+    for a source, whatever the number of edges that leave it) are kept once."""
+    same: dict[str, str] = {}                           # what stands for a node
+    first: dict[tuple[object, ...], str] = {}
+    nodes = []
+    for node in relaxed.graph:
+        inputs = tuple(same.get(name, name) for name in node.inputs)
+        weightless = node.op in NO_WEIGHTS or (node.op == "batch_norm" and not node.settings.get("affine", True))
+        key = (node.op, inputs, tuple(sorted(node.settings.items())))
+        if weightless and key in first:
+            same[node.name] = first[key]
+            continue
+        if weightless:
+            first[key] = node.name
+        nodes.append(node._replace(inputs=inputs))
+    return Relaxed(Graph(tuple(nodes), relaxed.graph.output), relaxed.tables, relaxed.places)

@@ -1,0 +1,82 @@
+"""Mixtures: all operations at once, weighed by alphas that learn by gradient on examples of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from torch import Tensor
+
+from engine.architecture.architecture import Architecture
+from engine.nets.alphas import Alphas
+from engine.nets.bilevel import first_order, second_order
+from engine.nets.sampler import Draw, Step
+from engine.nets.supernet import Choice, Supernet
+from engine.phases import Site
+
+Weigh = Callable[[Alphas, Step], Choice]
+Derive = Callable[[Alphas], Mapping[str, Any]]          # strengths by table, as `Space.derived` takes them
+
+
+class Learning(NamedTuple):
+    """How alphas learn. `unrolled`: by the second-order gradient; `after`: epochs in which only weights learn."""
+
+    lr: float
+    betas: tuple[float, float]
+    weight_decay: float
+    unrolled: bool = False
+    after: int = 0
+
+
+class Mixture:
+    """`weigh` says what of the supernet takes part and how much of it, `derive` how strong each operation is in the end:
+    softmax for both, if they are not given."""
+
+    closing = 0
+
+    def __init__(self, site: Site, learning: Learning, weigh: Weigh | None = None, derive: Derive | None = None) -> None:
+        self.space, self.learning = site.space, learning
+        self.supernet = Supernet(site.space.supernet(site.shape, site.classes), site.shape)
+        relaxed = self.supernet.relaxed
+        self.alphas = Alphas(relaxed.tables, site.seed, site.device, lr=learning.lr, betas=learning.betas,
+                             weight_decay=learning.weight_decay)
+        self.weigh = weigh or (lambda alphas, step: Choice(relaxed.everything, alphas.probabilities()))
+        self.derive = derive or Alphas.strengths
+
+    def draw(self, step: Step) -> Sequence[Draw]:
+        """Without a way back to the alphas: a weight step is the weights' alone."""
+        choice = self.weigh(self.alphas, step)
+        fixed = choice.weights and {name: table.detach() for name, table in choice.weights.items()}
+        return [Draw(Choice(choice.path, fixed))]
+
+    def learn(self, step: Step) -> None:
+        if step.epoch < self.learning.after:
+            return
+        self.alphas.move(self._gradients(step))
+
+    def choice(self, architecture: Architecture) -> Choice:
+        return Choice(self.space.path(architecture))
+
+    def report(self) -> dict[str, Any]:
+        derived = self.space.derived(self.derive(self.alphas))
+        return {**self.alphas.document(), "derived": derived.document(), "skips": self.space.skips(derived)}
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"alphas": self.alphas.state_dict()}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.alphas.load_state_dict(state["alphas"])
+
+    def _gradients(self, step: Step) -> list[Tensor]:
+        alphas = self.alphas.parameters
+
+        def validation() -> Tensor:
+            return step.validation_loss(self.weigh(self.alphas, step))
+
+        def train() -> Tensor:
+            return step.train_loss(self.weigh(self.alphas, step))
+
+        if not self.learning.unrolled:
+            return first_order(alphas, validation)
+        return second_order([*self.supernet.parameters()], alphas, train, validation, rate=step.rate,
+                            momentum=step.momentum, velocities=step.velocities(), decay=step.decay)

@@ -1,0 +1,41 @@
+"""Single-path training: every batch trains one architecture of the space, whose weights it shares with all others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from engine.architecture.architecture import Architecture
+from engine.nets.sampler import Draw, Step
+from engine.nets.supernet import Choice, Supernet
+from engine.phases import Site
+
+
+class Paths:
+    """`drawn` gives the architectures of a step, uniform samples of the space if it is not given; several of them add up
+    their gradients before the weights move."""
+
+    closing = 0
+
+    def __init__(self, site: Site, drawn: Callable[[Step], Sequence[Architecture]] | None = None) -> None:
+        self.space = site.space
+        self.supernet = Supernet(site.space.supernet(site.shape, site.classes), site.shape)
+        self.drawn = drawn or (lambda step: [self.space.sample(step.rng).architecture])
+
+    def draw(self, step: Step) -> Sequence[Draw]:
+        return [Draw(self.choice(architecture)) for architecture in self.drawn(step)]
+
+    def learn(self, step: Step) -> None:
+        """Nothing is learned of architectures before they are ranked."""
+
+    def choice(self, architecture: Architecture) -> Choice:
+        return Choice(self.space.path(architecture))
+
+    def report(self) -> dict[str, Any]:
+        return {}
+
+    def state_dict(self) -> dict[str, Any]:
+        return {}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Draws depend on the step alone."""

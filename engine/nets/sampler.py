@@ -1,0 +1,58 @@
+"""The inner layer of weight sharing: what a sampler sees of a step, and what the trainer of a supernet asks of it.
+
+A weight-sharing method is one file in `engine/strategies/`. Its strategy asks for epochs and candidates
+(`engine.phases`); its static method `sampler(site)` makes the object below, on the machine that trains. The samplers at
+hand are `engine.nets.mixture.Mixture` (alphas that learn by gradient) and `engine.nets.paths.Paths` (one architecture a
+batch); both take functions for what a method does differently. Whatever has these methods will do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from random import Random
+from typing import Any, NamedTuple, Protocol
+
+from torch import Tensor, nn
+
+from engine.architecture.architecture import Architecture
+
+
+class Draw(NamedTuple):
+    """A choice for a weight step. `part` (k, n): it sees only the k-th of n parts of the batch, with the statistics of
+    that part (ghost batches). The losses of a step's draws are added up with their weights."""
+
+    choice: Any
+    weight: float = 1.0
+    part: tuple[int, int] = (0, 1)
+
+
+class Step(Protocol):
+    """One step of a supernet's training. Batches are taken when they are first needed."""
+
+    number: int                                 # over all epochs, from 0
+    epoch: int                                  # from 0
+    position: int                               # in its epoch; of a closing step: among these
+    progress: float                             # of all epochs, from 0 to 1
+    rng: Random                                 # of this step alone
+    rate: float                                 # of the weights
+    momentum: float
+    decay: float
+
+    def train_loss(self, choice: Any) -> Tensor: ...            # on the step's batch of w-train
+    def validation_loss(self, choice: Any) -> Tensor: ...       # on its batch of arch-val
+    def validation_score(self, choice: Any) -> float: ...       # accuracy there; a reward
+    def velocities(self) -> Sequence[Tensor | None]: ...        # of each weight, as `supernet.parameters()` lists them
+
+
+class Sampler(Protocol):
+    """Draws what of the supernet takes part in a step, and learns. All it knows is in `state_dict`."""
+
+    supernet: nn.Module                         # forward(inputs, choice)
+    closing: int                                # steps after the weight steps of each epoch, in which it alone learns
+
+    def draw(self, step: Step) -> Sequence[Draw]: ...           # for a weight step
+    def learn(self, step: Step) -> None: ...                    # before each weight step, and in closing steps
+    def choice(self, architecture: Architecture) -> Any: ...    # on which the supernet computes this architecture
+    def report(self) -> dict[str, Any]: ...                     # at the end of an epoch, for the payload: small JSON
+    def state_dict(self) -> dict[str, Any]: ...
+    def load_state_dict(self, state: dict[str, Any]) -> None: ...

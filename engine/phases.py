@@ -1,0 +1,127 @@
+"""The outer layer of weight sharing: epochs of a supernet one after another, then candidates that its weights rank.
+
+A weight-sharing method is one file in `engine/strategies/`, like every strategy:
+
+    class Options(SupernetOptions)       the options below with the method's own defaults, and its own beside them
+    @strategy(..., asks={"supernet"})    so that an estimation is chosen which performs supernet epochs
+    ask                                  `self.phases.epoch()` while it gives work, then `self.phases.ranked(...)`
+    tell                                 `self.phases.told(work, outcome)`; the payload of an epoch has what was learned
+    sampler(site)                        static: the inner layer (`engine.nets.sampler`), made where the supernet trains
+
+Nothing else has to change: budget, pause, checkpoints, curves and finals know epochs and candidates already.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from engine.architecture.architecture import Architecture
+from engine.architecture.graph import Shape
+from engine.events import Event
+from engine.insight import Picture, due, heat, series, shown
+from engine.options import integer, real
+from engine.work import Candidate, Outcome, SupernetEpoch, Weights, Work
+
+
+@dataclass(frozen=True)
+class SupernetOptions:
+    """How the shared weights learn: what every weight-sharing method has. Defaults are those of DARTS."""
+
+    epochs: int = integer(50, low=1, high=10_000, paper=50, help="Epochs in which the shared weights learn.")
+    batch_size: int = integer(64, low=2, high=8192, paper=64, help="Examples in one step of the shared weights.")
+    lr: float = real(0.025, low=1e-6, high=10.0, paper=0.025, log=True,
+                     help="Learning rate of the shared weights at first; half a cosine leads to the last one.")
+    last_lr: float = real(0.001, low=0.0, high=10.0, paper=0.001, help="Their learning rate in the end.")
+    momentum: float = real(0.9, low=0.0, high=0.999, paper=0.9, help="Momentum of the shared weights.")
+    weight_decay: float = real(3e-4, low=0.0, high=1.0, paper=3e-4,
+                               help="How strongly the weights that a step uses are pulled to zero.")
+    clip: float | None = real(5.0, low=1e-6, high=1000.0, paper=5.0, optional=True,
+                              help="Largest norm of the weights' gradient; empty: any.")
+
+
+@dataclass(frozen=True)
+class Site:
+    """Where a sampler is made: the space and the method's options, the data's shape, and what the epoch's work says
+    beside them (`settings`: the stage of a method that changes its supernet)."""
+
+    space: Any                                  # offers `supernet` (engine.architecture.relaxed)
+    options: Any
+    shape: Shape
+    classes: int
+    seed: int
+    device: str = "cpu"
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Phases:
+    """Asks for epoch after epoch, each going on where the one before ended. An epoch that failed is the last one.
+
+    Rows give it back but for `asked`, which is the state."""
+
+    def __init__(self, epochs: int) -> None:
+        self.epochs = epochs
+        self.asked = 0
+        self.trained: int | None = None         # the trial of the newest epoch that succeeded
+        self.reports: Mapping[str, Any] = {}    # its payload
+        self.heard = 0
+
+    @property
+    def waiting(self) -> bool:
+        """For an epoch that was asked and has not been told."""
+        return self.heard < self.asked
+
+    @property
+    def over(self) -> bool:
+        return not self.waiting and self.asked >= self.epochs
+
+    def epoch(self, **settings: Any) -> SupernetEpoch | None:
+        """The next epoch; None while one is under way or when there are no more."""
+        if self.waiting or self.over:
+            return None
+        self.asked += 1
+        return SupernetEpoch(self.asked - 1, {"how": "supernet"}, continues=self.trained, settings=settings)
+
+    def stop(self) -> None:
+        """No epoch follows."""
+        self.epochs = self.asked
+
+    def ranked(self, architecture: Architecture, **origin: Any) -> Candidate | None:
+        """An architecture to score with the shared weights; None where there are none."""
+        if self.trained is None:
+            return None
+        return Candidate(architecture, weights=Weights("shared", self.trained), origin=origin)
+
+    def told(self, work: Work, outcome: Outcome) -> bool:
+        """Whether it was an epoch that succeeded."""
+        if not isinstance(work, SupernetEpoch):
+            return False
+        self.heard += 1
+        if not outcome.ok:
+            self.stop()
+            return False
+        self.trained, self.reports = work.trial, outcome.payload
+        return True
+
+
+def pictures(work: SupernetEpoch, report: Mapping[str, Any], *, every: int = 1) -> list[Event]:
+    """What an epoch's payload shows: losses on both halves and their gap, and where there are alphas their probabilities,
+    entropy and the skips of what is derived from them."""
+    if not due(work.index // every + 1):
+        return []
+    train, valid = report.get("train_loss"), report.get("valid_loss")
+    found: list[Picture] = []
+    if train is not None and valid is not None:
+        found.append(series("Loss of the supernet", training=train, validation=valid, gap=valid - train))
+    if "skips" in report:
+        found.append(series("Skips of the derived cell", skips=report["skips"]))
+    if entropy := report.get("entropy"):
+        found.append(series("Mean entropy of an edge", **{name: sum(row) / len(row) for name, row in entropy.items()}))
+    tables = report.get("tables", {})
+    events = [found] + [[heat(f"Alphas: {name}", tables[name]["edges"], tables[name]["ops"], table["softmax"],
+                              "Probability of each operation on each edge.")]
+                        for name, table in report.get("alphas", {}).items() if name in tables]
+    more = {"epoch": work.index + 1, **({"derived": report["derived"]} if "derived" in report else {})}
+    return [Event("strategy", work.trial, shown(*each, **(more if k == 0 else {"epoch": work.index + 1})))
+            for k, each in enumerate(events) if each or "derived" in more]

@@ -1,0 +1,241 @@
+"""The training of a supernet: one step at a time, every step a function of the seed, its number and the state before it.
+
+Each step asks the sampler to learn (alphas, on examples of their own), then draws what of the supernet takes part and
+moves its weights. All that a method does differently is in its sampler; see `engine.nets.sampler`.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from random import Random
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from engine.errors import NonFinite
+from engine.nets.sampler import Draw, Sampler
+from engine.rng import stream, stream_seed
+from engine.training.data import Split, Splits
+from engine.training.task import MEASURES, Task, task_of
+from engine.training.trainer import seed_torch
+
+PROBES = 8                                      # batches on which the supernet is measured after an epoch
+
+
+@dataclass(frozen=True)
+class SharingPlan:
+    """How the shared weights learn: SGD with half a cosine from `lr` to `last_lr`, a step of it an epoch."""
+
+    epochs: int
+    batch_size: int
+    lr: float
+    last_lr: float
+    momentum: float
+    weight_decay: float
+    clip: float | None
+    seed: int
+
+    def rate(self, epoch: int) -> float:
+        return self.last_lr + (self.lr - self.last_lr) * (1 + math.cos(math.pi * epoch / self.epochs)) / 2
+
+
+def parted(splits: Splits, share: float, seed: int) -> tuple[Splits, Splits]:
+    """The training examples in two: w-train, from which the shared weights learn, and arch-val, by which architectures
+    are chosen. The seed draws them; a text is cut. Validation and test examples are in neither."""
+    count, text = len(splits.train), splits.kind == "text"
+    held = min(count - 2, max(2, round(share * count)))
+    generator = torch.Generator().manual_seed(stream_seed(seed, "arch-val"))
+    order = torch.arange(count) if text else torch.randperm(count, generator=generator)
+
+    def part(chosen: Tensor) -> Splits:
+        places = chosen.to(splits.train.labels.device)
+        train = splits.train
+        return replace(splits, train=Split(train.inputs[places], train.labels[places], train.indices[chosen]))
+
+    return part(order[:count - held]), part(order[count - held:])
+
+
+class Moment:
+    """One step (`engine.nets.sampler.Step`)."""
+
+    def __init__(self, sharing: Sharing, number: int, epoch: int, position: int) -> None:
+        plan = sharing.plan
+        self.sharing, self.number, self.epoch, self.position = sharing, number, epoch, position
+        self.progress = number / max(1, plan.epochs * sharing.steps_per_epoch)
+        self.rng: Random = stream(plan.seed, "sampler", number)
+        self.rate, self.momentum, self.decay = plan.rate(epoch), plan.momentum, plan.weight_decay
+        self._batches: dict[str, tuple[Tensor, Tensor]] = {}
+
+    def train_loss(self, choice: Any) -> Tensor:
+        return self.sharing.loss(self.sharing.learning, choice, *self.train_batch())
+
+    def validation_loss(self, choice: Any) -> Tensor:
+        return self.sharing.loss(self.sharing.choosing, choice, *self.validation_batch())
+
+    @torch.no_grad()
+    def validation_score(self, choice: Any) -> float:
+        inputs, labels = self.validation_batch()
+        found: float = (self.sharing.supernet(inputs, choice).argmax(1) == labels).float().mean().item()
+        return found
+
+    def velocities(self) -> list[Tensor | None]:
+        state = self.sharing.optimizer.state
+        return [state[weight].get("momentum_buffer") if weight in state else None for weight in self.sharing.weights]
+
+    def train_batch(self) -> tuple[Tensor, Tensor]:
+        """The weight steps of an epoch see all of w-train once."""
+        task = self.sharing.learning
+        return self._batch("train", task, self.epoch, self.position % task.steps_per_epoch)
+
+    def validation_batch(self) -> tuple[Tensor, Tensor]:
+        task = self.sharing.choosing
+        return self._batch("validation", task, *divmod(self.number, task.steps_per_epoch))
+
+    def _batch(self, name: str, task: Task, epoch: int, position: int) -> tuple[Tensor, Tensor]:
+        if name not in self._batches:
+            self._batches[name] = task.batch(epoch, position)
+        return self._batches[name]
+
+
+class Sharing:
+    """The training of a supernet in progress; `state_dict` holds all that is not a function of the plan."""
+
+    def __init__(self, sampler: Sampler, splits: Splits, share: float, plan: SharingPlan, device: str = "cpu") -> None:
+        self.sampler, self.plan, self.device = sampler, plan, device
+        self.supernet: nn.Module = sampler.supernet.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.supernet.train()
+        self.weights = list(self.supernet.parameters())
+        self.optimizer = torch.optim.SGD(self.weights, plan.lr, plan.momentum, weight_decay=plan.weight_decay)
+        self.w_train, self.arch_val = parted(splits, share, plan.seed)
+        self.learning = task_of(self.w_train, plan.batch_size, plan.seed, device)
+        self.choosing = task_of(self.arch_val, plan.batch_size, stream_seed(plan.seed, "choosing"), device)
+        self.weight_steps = self.learning.steps_per_epoch
+        self.steps_per_epoch = self.weight_steps + sampler.closing
+        self.step = 0
+        self.sums = {"loss": 0.0, "right": 0.0, "seen": 0.0}        # of this epoch's weight steps
+
+    @property
+    def epoch(self) -> int:
+        """Finished epochs."""
+        return self.step // self.steps_per_epoch
+
+    def advance(self) -> bool:
+        """One step; True if it ended an epoch. Raises NonFinite at a loss that is none."""
+        epoch, position = divmod(self.step, self.steps_per_epoch)
+        if position == 0:
+            self.sums = dict.fromkeys(self.sums, 0.0)
+        seed_torch(stream_seed(self.plan.seed, "supernet step", self.step), self.device.startswith("cuda"))
+        closing = position - self.weight_steps
+        moment = Moment(self, self.step, epoch, position if closing < 0 else closing)
+        self.sampler.learn(moment)
+        if closing < 0:
+            self._learn(moment)
+        self.step += 1
+        return self.step % self.steps_per_epoch == 0
+
+    def loss(self, task: Task, choice: Any, inputs: Tensor, labels: Tensor) -> Tensor:
+        return task.loss(Chosen(self.supernet, choice), inputs, labels)
+
+    def report(self) -> dict[str, Any]:
+        """Of the epoch that has just ended: losses and accuracies on both parts, and what the sampler tells. Its losses
+        are finite, or it raises NonFinite."""
+        steps, probes = self.weight_steps, self._probes()
+        found = {"train_loss": self.sums["loss"] / steps, "train_score": self.sums["right"] / max(1.0, self.sums["seen"]),
+                 "valid_loss": sum(loss for loss, _ in probes) / len(probes),
+                 "valid_score": sum(score for _, score in probes) / len(probes)}
+        if not math.isfinite(found["valid_loss"]):
+            raise NonFinite(f"the loss on arch-val became {found['valid_loss']} after epoch {self.epoch}")
+        return {**found, **self.sampler.report()}
+
+    def score(self, choice: Any) -> float:
+        """Of a choice on all of arch-val, normalised by the statistics of its batches."""
+        part = self.arch_val.train
+        if self.arch_val.kind != "text" and len(part) % 2:          # no batch of one example, which has no statistics
+            part = Split(part.inputs[:-1], part.labels[:-1], part.indices[:-1])
+        found = MEASURES[self.arch_val.kind].score(Chosen(self.supernet, choice), self.arch_val, part)
+        self.supernet.train()
+        return found
+
+    def batches(self, count: int) -> list[Tensor]:
+        """The inputs of the first batches of w-train, for statistics."""
+        size = self.learning.steps_per_epoch
+        return [self.learning.batch(*divmod(number, size))[0] for number in range(count)]
+
+    def _learn(self, moment: Moment) -> None:
+        rate = moment.rate
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        self.optimizer.zero_grad(set_to_none=True)                   # what takes no part keeps None, and does not move
+        total = 0.0
+        for draw in self.sampler.draw(moment):
+            total += self._descend(draw, *moment.train_batch())
+        self.sums["loss"] += total
+        if self.plan.clip is not None:
+            nn.utils.clip_grad_norm_([w for w in self.weights if w.grad is not None], self.plan.clip)
+        self.optimizer.step()
+
+    def _descend(self, draw: Draw, inputs: Tensor, labels: Tensor) -> float:
+        """Add a draw's gradients; its weighted loss."""
+        number, parts = draw.part
+        inputs, labels = inputs.tensor_split(parts)[number], labels.tensor_split(parts)[number]
+        watch = Watched(self.supernet, draw.choice)
+        loss = draw.weight * self.learning.loss(watch, inputs, labels)
+        value = loss.item()
+        if not math.isfinite(value):
+            raise NonFinite(f"the loss of the supernet became {value} at step {self.step} (epoch {self.epoch + 1})")
+        loss.backward()                                              # type: ignore[no-untyped-call]
+        self.sums["right"] += float((watch.last.argmax(1) == labels).sum()) if watch.last.ndim == 2 else 0.0
+        self.sums["seen"] += len(labels)
+        return value
+
+    @torch.no_grad()
+    def _probes(self) -> list[tuple[float, float]]:
+        """Loss and accuracy of fresh draws on batches of arch-val, which the epoch's steps are not disturbed by."""
+        found = []
+        for number in range(min(PROBES, self.choosing.steps_per_epoch)):
+            moment = Moment(self, self.step, self.epoch - 1, number)
+            moment.rng = stream(self.plan.seed, "probe", self.step, number)
+            draw = self.sampler.draw(moment)[0]
+            inputs, labels = self.choosing.batch(self.epoch - 1, number)
+            watch = Watched(self.supernet, draw.choice)
+            loss = self.choosing.loss(watch, inputs, labels).item()
+            right = (watch.last.argmax(1) == labels).float().mean().item() if watch.last.ndim == 2 else 0.0
+            found.append((loss, right))
+        return found
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"step": self.step, "sums": dict(self.sums), "supernet": self.supernet.state_dict(),
+                "optimizer": self.optimizer.state_dict(), "sampler": self.sampler.state_dict(),
+                "tasks": [self.learning.state_dict(), self.choosing.state_dict()]}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.supernet.load_state_dict(state["supernet"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.sampler.load_state_dict(state["sampler"])
+        for task, held in zip((self.learning, self.choosing), state["tasks"], strict=True):
+            task.load_state_dict(held)
+        self.step, self.sums = state["step"], dict(state["sums"])
+
+
+class Chosen(nn.Module):
+    """A supernet on one choice, as a network."""
+
+    def __init__(self, supernet: nn.Module, choice: Any) -> None:
+        super().__init__()
+        self.supernet, self.selected = supernet, choice
+
+    def forward(self, x: Tensor) -> Tensor:
+        found: Tensor = self.supernet(x, self.selected)
+        return found
+
+
+class Watched(Chosen):
+    """The same; it remembers what it gave last."""
+
+    last: Tensor
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.last = super().forward(x)
+        return self.last

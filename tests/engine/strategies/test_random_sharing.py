@@ -1,0 +1,93 @@
+"""Random search with weight sharing: uniform paths, uniform candidates, ranked by shared score, finals by scratch."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from random import Random
+from typing import Any
+
+import torch
+
+from engine.nets.paths import Paths
+from engine.nets.supernet import Choice
+from engine.phases import Site
+from engine.search import Search
+from engine.spec import parse, parse_space
+from engine.strategies.random_sharing import Options, RandomSharing
+from engine.work import Candidate, Outcome, SupernetEpoch, Weights
+
+torch.set_num_threads(1)
+SPACE = parse_space({"kind": "nas_bench_201", "preset": "table"})[1]
+SITE = Site(SPACE, Options(), (1, 8, 8), 10, 0)
+
+
+class Now:
+    """A step with a stream of its own."""
+
+    def __init__(self, number: int) -> None:
+        self.rng = Random(number)
+
+
+def sampler() -> Paths:
+    made = RandomSharing.sampler(SITE)
+    assert isinstance(made, Paths)
+    return made
+
+
+def test_every_operation_of_every_edge_is_trained_as_often_as_any_other() -> None:
+    """Within the 0.999 quantile of chi-square with 4 degrees of freedom."""
+    draws, made = 1500, sampler()
+    counts = [Counter[int]() for _ in range(6)]
+    for number in range(draws):
+        [draw] = made.draw(Now(number))                 # type: ignore[arg-type]
+        assert isinstance(draw.choice, Choice) and draw.choice.weights is None
+        for edge, row in enumerate(draw.choice.path["cell"]):
+            counts[edge][row[0]] += 1
+    for count in counts:
+        assert sum((count[k] - draws / 5) ** 2 / (draws / 5) for k in range(5)) < 18.47
+
+
+def test_it_learns_nothing_and_has_no_state() -> None:
+    made = sampler()
+    assert made.report() == {} and made.state_dict() == {} and made.closing == 0
+
+
+def test_candidates_are_random_members_scored_with_the_last_epoch() -> None:
+    spec = parse({"space": {"kind": "nas_bench_201", "preset": "table"}, "dataset": {"name": "digits"}, "seed": 4,
+                  "strategy": {"name": "random_sharing", "preset": "cpu", "epochs": 2, "candidates": 5},
+                  "finals": {"top": 2}, "execution": {"slots": 2}})
+    search, scores = Search(spec), iter([0.1, 0.9, 0.3, 0.7, 0.2])
+    while not search.finished:
+        search.ready()
+        work = next(w for w in search.items if w.trial not in search.outcomes)
+        shared = isinstance(work, SupernetEpoch) or work.weights.source == "shared"
+        score = next(scores) if shared and isinstance(work, Candidate) else 0.5
+        search.report(work, Outcome("done", score, "shared" if shared else "scratch", spend={"epochs": 1.0}))
+    candidates = [w for w in search.items if isinstance(w, Candidate) and w.final_of is None]
+    finals = [w for w in search.items if isinstance(w, Candidate) and w.final_of is not None]
+    assert [w.weights for w in candidates] == [Weights("shared", 1)] * 5 and len({w.architecture for w in candidates}) > 1
+    assert [w.final_of for w in finals] == [candidates[1].trial, candidates[3].trial]
+
+
+def test_the_budget_of_trials_counts_architectures_not_epochs() -> None:
+    spec = parse({"space": {"kind": "nas_bench_201", "preset": "table"}, "dataset": {"name": "digits"},
+                  "strategy": {"name": "random_sharing", "epochs": 12}, "budget": {"trials": 3}})
+    search = Search(spec)
+    while not search.finished:
+        for work in search.ready():
+            search.report(work, Outcome("done", 0.5, "shared"))
+    kinds = Counter(type(work).__name__ for work in search.items)
+    assert kinds == {"SupernetEpoch": 12, "Candidate": 3 + 1}
+
+
+def test_without_a_trained_supernet_there_is_nothing_to_rank() -> None:
+    strategy = RandomSharing(SPACE, Options(epochs=3), 0)
+    [first] = strategy.ask(1)
+    strategy.tell(replace(first, trial=0), Outcome("failed"))
+    assert strategy.ask(1) == []
+
+
+def test_the_paper_ranks_a_thousand() -> None:
+    declared: Any = Options()
+    assert declared.candidates == 1000 and declared.epochs == 50

@@ -1,0 +1,83 @@
+"""The outer layer of weight sharing: epochs in a row, the stop after a failure, the pictures."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+from engine.architecture.architecture import Architecture
+from engine.phases import Phases, pictures
+from engine.work import Candidate, Outcome, SupernetEpoch, Weights
+
+DONE = Outcome("done", 0.5, "shared", payload={"train_loss": 1.0})
+POINT = Architecture("nas_bench_201", {"arch": "x"})
+
+
+def told(phases: Phases, trial: int, outcome: Outcome = DONE) -> bool:
+    work = phases.epoch()
+    assert work is not None
+    return phases.told(replace(work, trial=trial), outcome)
+
+
+def test_each_epoch_goes_on_where_the_one_before_ended() -> None:
+    phases = Phases(3)
+    first = phases.epoch()
+    assert first == SupernetEpoch(0, {"how": "supernet"}) and phases.waiting and phases.epoch() is None
+    assert phases.told(replace(first, trial=4), DONE)
+    second = phases.epoch(stage=1)
+    assert second is not None and second.continues == 4 and second.index == 1 and second.settings == {"stage": 1}
+
+
+def test_there_are_as_many_as_were_wanted() -> None:
+    phases = Phases(2)
+    assert told(phases, 0) and not phases.over and told(phases, 1)
+    assert phases.over and phases.epoch() is None and phases.reports == {"train_loss": 1.0}
+
+
+def test_an_epoch_that_failed_is_the_last_and_the_one_before_counts() -> None:
+    phases = Phases(9)
+    told(phases, 0)
+    assert not told(phases, 1, Outcome("failed"))
+    assert phases.over and phases.trained == 0 and phases.ranked(POINT) == Candidate(POINT, weights=Weights("shared", 0))
+
+
+def test_without_a_trained_epoch_nothing_is_ranked() -> None:
+    phases = Phases(9)
+    told(phases, 0, Outcome("failed"))
+    assert phases.over and phases.ranked(POINT) is None
+
+
+def test_it_can_be_stopped_early() -> None:
+    phases = Phases(9)
+    told(phases, 0)
+    phases.stop()
+    assert phases.over and phases.epoch() is None
+
+
+def test_candidates_are_none_of_its_business() -> None:
+    phases = Phases(1)
+    assert not phases.told(Candidate(POINT), DONE) and phases.heard == 0
+
+
+def test_pictures_are_drawn_from_the_payload_alone_and_stay_small() -> None:
+    table = {"edges": [f"{i} to {j}" for j in range(2, 6) for i in range(j)], "ops": [f"operation_{k}" for k in range(8)]}
+    report: dict[str, Any] = {
+        "train_loss": 0.5, "valid_loss": 0.75, "skips": 3, "tables": {"normal": table, "reduce": table},
+        "alphas": {name: {"softmax": [[0.123456] * 8] * 14, "raw": [[0.1] * 8] * 14} for name in ("normal", "reduce")},
+        "entropy": {"normal": [1.0, 2.0], "reduce": [2.0, 2.0]}, "derived": POINT.document()}
+    events = pictures(SupernetEpoch(0, trial=7), report)
+    drawn = {p["title"]: p for event in events for p in event.data["pictures"]}
+    assert list(drawn) == ["Loss of the supernet", "Skips of the derived cell", "Mean entropy of an edge", "Alphas: normal",
+                           "Alphas: reduce"]
+    assert drawn["Loss of the supernet"]["values"] == {"training": 0.5, "validation": 0.75, "gap": 0.25}
+    assert drawn["Mean entropy of an edge"]["values"] == {"normal": 1.5, "reduce": 2.0}
+    assert drawn["Alphas: normal"]["rows"] == table["edges"] and len(drawn["Alphas: normal"]["values"]) == 14
+    assert events[0].data["derived"] == POINT.document() and all(event.trial == 7 for event in events)
+    assert all(len(json.dumps(event.document())) < 4096 for event in events)
+
+
+def test_a_method_without_alphas_shows_its_losses() -> None:
+    [event] = pictures(SupernetEpoch(3, trial=3), {"train_loss": 1.0, "valid_loss": 1.0})
+    assert [p["title"] for p in event.data["pictures"]] == ["Loss of the supernet"]
+    assert pictures(SupernetEpoch(3, trial=3), {}) == []

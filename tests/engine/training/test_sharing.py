@@ -1,0 +1,205 @@
+"""The training of a supernet: disjoint parts, steps that follow from the seed, and cuts that nobody can see."""
+
+from __future__ import annotations
+
+import io
+from random import Random
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from engine.datasets.arrays import Arrays
+from engine.errors import NonFinite
+from engine.nets.mixture import Learning, Mixture
+from engine.nets.paths import Paths
+from engine.nets.sampler import Draw
+from engine.nets.supernet import Choice
+from engine.phases import Site
+from engine.spec import parse_space
+from engine.training.data import Splits, split
+from engine.training.sharing import Sharing, SharingPlan, parted
+from engine.training.trainer import seed_torch
+
+SPACE = parse_space({"kind": "darts_cell", "nodes": 1, "channels": 2, "layers": 3, "stem_multiplier": 1,
+                     "ops": ["none", "skip_connect", "sep_conv_3x3"]})[1]
+PLAN = SharingPlan(epochs=4, batch_size=8, lr=0.1, last_lr=0.01, momentum=0.9, weight_decay=1e-3, clip=5.0, seed=3)
+
+
+def splits(count: int = 64) -> Splits:
+    """Small images whose brighter half tells the class."""
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 2, count + 8)
+    images = rng.integers(0, 100, (count + 8, 1, 8, 8)).astype(np.uint8)
+    images[labels == 1, :, :4] += 100
+    arrays = Arrays(images[:count], labels[:count], images[count:], labels[count:], ("a", "b"))
+    return split(arrays, 0.25, None, 3)
+
+
+def made(kind: str = "mixture", *, unrolled: bool = True, plan: SharingPlan = PLAN, **learning: Any) -> Sharing:
+    seed_torch(plan.seed, cuda=False)
+    site = Site(SPACE, None, (1, 8, 8), 2, plan.seed)
+    sampler = Paths(site) if kind == "paths" else Mixture(site, Learning(0.05, (0.5, 0.999), 1e-3, unrolled, **learning))
+    return Sharing(sampler, splits(), 0.5, plan)
+
+
+def saved(sharing: Sharing) -> bytes:
+    buffer = io.BytesIO()
+    torch.save(sharing.state_dict(), buffer)
+    return buffer.getvalue()
+
+
+def loaded(content: bytes, kind: str) -> Sharing:
+    fresh = made(kind)
+    fresh.load_state_dict(torch.load(io.BytesIO(content), weights_only=True))
+    return fresh
+
+
+def flat(state: Any) -> list[Any]:
+    if isinstance(state, dict):
+        return [each for key in sorted(state, key=str) for each in flat(state[key])]
+    if isinstance(state, list | tuple):
+        return [each for value in state for each in flat(value)]
+    return [state.tolist() if isinstance(state, torch.Tensor) else state]
+
+
+def test_the_parts_are_disjoint_seeded_and_leave_validation_and_test_alone() -> None:
+    data = splits()
+    learn, choose = parted(data, 0.5, 3)
+    sets = [set(part.indices.tolist()) for part in (learn.train, choose.train, data.validation)]
+    assert not sets[0] & sets[1] and not sets[0] & sets[2] and not sets[1] & sets[2]
+    assert sets[0] | sets[1] == set(data.train.indices.tolist()) and len(choose.train) == 24
+    again, other = parted(data, 0.5, 3)[0], parted(data, 0.5, 4)[0]
+    assert torch.equal(again.train.indices, learn.train.indices)
+    assert not torch.equal(other.train.indices, learn.train.indices)
+
+
+@pytest.mark.parametrize("share", [0.01, 0.9])
+def test_both_parts_have_examples(share: float) -> None:
+    learn, choose = parted(splits(16), share, 0)
+    assert len(learn.train) >= 2 and len(choose.train) >= 2
+
+
+@pytest.mark.parametrize("kind", ["mixture", "paths"])
+def test_cut_at_any_step_and_taken_up_by_a_fresh_object_it_is_the_unbroken_training(kind: str) -> None:
+    whole = made(kind)
+    steps = 2 * whole.steps_per_epoch
+    reports = [whole.report() for _ in range(steps) if whole.advance()]
+    for cut in (0, 1, whole.steps_per_epoch - 1, whole.steps_per_epoch):
+        part = made(kind)
+        early = [part.report() for _ in range(cut) if part.advance()]
+        rest = loaded(saved(part), kind)
+        late = [rest.report() for _ in range(steps - cut) if rest.advance()]
+        assert early + late == reports and flat(rest.state_dict()) == flat(whole.state_dict())
+
+
+def test_the_report_disturbs_nothing() -> None:
+    one, other = made("paths"), made("paths")
+    for _ in range(2 * one.steps_per_epoch):
+        if one.advance():
+            one.report()
+        other.advance()
+    assert flat(one.state_dict()) == flat(other.state_dict())
+
+
+@pytest.mark.parametrize("unrolled", [False, True])
+def test_a_step_of_the_alphas_leaves_weights_momentum_and_buffers_bit_for_bit(unrolled: bool) -> None:
+    sharing = made(unrolled=unrolled)
+    sharing.advance()
+    before = flat([sharing.supernet.state_dict(), sharing.optimizer.state_dict()])
+    tables = [table.detach().clone() for table in sharing.sampler.alphas.parameters]
+    sharing._learn = lambda moment: None                # the alphas' part of a step alone
+    sharing.advance()
+    assert flat([sharing.supernet.state_dict(), sharing.optimizer.state_dict()]) == before
+    assert not any(torch.equal(a, b) for a, b in zip(tables, sharing.sampler.alphas.parameters, strict=True))
+
+
+def test_a_step_of_the_weights_leaves_the_alphas_alone() -> None:
+    sharing = made(after=99)
+    tables = [table.detach().clone() for table in sharing.sampler.alphas.parameters]
+    while not sharing.advance():
+        pass
+    assert all(torch.equal(a, b) for a, b in zip(tables, sharing.sampler.alphas.parameters, strict=True))
+
+
+def test_what_a_path_does_not_use_stays_bit_for_bit_through_decay_and_momentum() -> None:
+    plan = SharingPlan(4, 8, 0.1, 0.01, 0.9, 0.1, None, 3)
+    sharing = made("paths", plan=plan)
+    for _ in range(6):
+        sharing.advance()                               # every weight has a velocity by now
+    architecture = SPACE.parse({"normal": [["skip_connect", 0], ["skip_connect", 1]], "normal_concat": [2],
+                                "reduce": [["sep_conv_3x3", 0], ["skip_connect", 1]], "reduce_concat": [2]})
+    sharing.sampler.drawn = lambda step: [architecture]
+    before = {name: value.clone() for name, value in sharing.supernet.named_parameters()}
+    sharing.advance()
+    moved = {name for name, value in sharing.supernet.named_parameters() if not torch.equal(before[name], value)}
+    assert moved == sharing.supernet.used(SPACE.path(architecture)) and moved < set(before)
+
+
+def test_an_epoch_of_the_weights_sees_every_example_once() -> None:
+    sharing = made("paths")
+    seen: list[int] = []
+    batch = sharing.learning.batch
+
+    def spied(epoch: int, position: int) -> Any:
+        inputs, labels = batch(epoch, position)
+        seen.append(len(labels))
+        return inputs, labels
+
+    sharing.learning.batch = spied                      # type: ignore[method-assign]
+    while not sharing.advance():
+        pass
+    assert sum(seen) == len(sharing.w_train.train) and len(seen) == sharing.weight_steps
+
+
+def test_closing_steps_are_the_samplers_alone() -> None:
+    class Closing(Paths):
+        closing = 3
+        calls: list[tuple[int, int]] = []
+
+        def learn(self, step: Any) -> None:
+            self.calls.append((step.epoch, step.position))
+
+    seed_torch(0, cuda=False)
+    sharing = Sharing(Closing(Site(SPACE, None, (1, 8, 8), 2, 0)), splits(), 0.5, PLAN)
+    while not sharing.advance():
+        pass
+    w = sharing.weight_steps
+    assert sharing.step == w + 3 and Closing.calls == [(0, k) for k in range(w)] + [(0, k) for k in range(3)]
+
+
+def test_parts_of_a_batch_and_weights_of_draws() -> None:
+    """Two halves with half the weight each are not the whole batch: each has its own statistics."""
+    architecture = SPACE.sample(Random(0)).architecture
+    choice = Choice(SPACE.path(architecture))
+    gradients = []
+    halves = [Draw(choice, 0.5, (0, 2)), Draw(choice, 0.5, (1, 2))]
+    for draws in ([Draw(choice)], [Draw(choice, 0.5), Draw(choice, 0.5)], halves):
+        sharing = made("paths")
+        sharing.optimizer.step = lambda closure=None: None          # type: ignore[assignment, misc]
+        sharing.sampler.draw = lambda step, draws=draws: draws      # type: ignore[method-assign]
+        sharing.advance()
+        gradients.append(torch.cat([w.grad.flatten() for w in sharing.weights if w.grad is not None]))
+    assert torch.allclose(gradients[0], gradients[1], atol=1e-6)
+    assert not torch.allclose(gradients[0], gradients[2], atol=1e-6)
+
+
+def test_the_rate_is_half_a_cosine_by_epochs() -> None:
+    assert PLAN.rate(0) == 0.1 and PLAN.rate(4) == pytest.approx(0.01) and PLAN.rate(2) == pytest.approx(0.055)
+
+
+def test_a_loss_that_is_no_number_is_an_error_with_its_place() -> None:
+    sharing = made("paths")
+    with torch.no_grad():
+        sharing.weights[-1].fill_(float("nan"))
+    with pytest.raises(NonFinite, match="step 0"):
+        sharing.advance()
+
+
+def test_a_mixture_learns_what_it_is_for() -> None:
+    sharing = made(unrolled=False, plan=SharingPlan(6, 8, 0.1, 0.01, 0.9, 1e-4, 5.0, 1))
+    reports = [sharing.report() for _ in range(6 * sharing.steps_per_epoch) if sharing.advance()]
+    assert reports[-1]["train_loss"] < reports[0]["train_loss"] and reports[-1]["valid_score"] > 0.6
+    assert SPACE.contains(SPACE.parse(reports[-1]["derived"]["genotype"])) and reports[-1]["skips"] in (0, 1, 2)
+    assert set(reports[-1]["alphas"]) == set(reports[-1]["entropy"]) == {"normal", "reduce"}
