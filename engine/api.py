@@ -27,15 +27,15 @@ from engine.rng import stream
 from engine.run import comparison, finished_event, summary
 from engine.search import Search
 from engine.spaces.facts import facts as facts_of
-from engine.spec import Spec, incompatible, parse, parse_space, parse_text, unreadable
+from engine.spec import Spec, incompatible, parse, parse_space, parse_text, unperformed, unreadable
 from engine.spec import reads as kinds_read
 from engine.work import Candidate, Outcome, Work, work_from
 
 __all__ = [
     "Architecture", "Candidate", "Entry", "Event", "Invalid", "Outcome", "Problem", "Search", "Spec", "Work", "arena",
-    "arena_fields", "arena_run", "arena_summary", "comparison", "compatible", "convert", "datasets", "describe",
-    "draw", "entry", "estimations", "facts", "finished_event", "incompatible", "inspect", "leaderboard", "measure",
-    "parse", "parse_space", "parse_text", "parts", "readable", "reads", "row", "sample", "space_document", "spaces",
+    "arena_fields", "arena_run", "arena_summary", "comparison", "compatible", "convert", "datasets", "describe", "draw",
+    "entry", "estimations", "facts", "finished_event", "incompatible", "inspect", "leaderboard", "measure", "parse",
+    "parse_space", "parse_text", "parts", "performed", "readable", "reads", "row", "sample", "space_document", "spaces",
     "strategies", "summary", "table", "tables", "texts", "work_from",
 ]
 
@@ -121,6 +121,12 @@ def compatible() -> dict[str, dict[str, bool | str]]:
     """For every strategy and space: true, or the reason why not."""
     kinds = discover("spaces")
     return {name: {kind: incompatible(name, kind) or True for kind in kinds} for name in discover("strategies")}
+
+
+def performed() -> dict[str, dict[str, bool | str]]:
+    """For every strategy and estimation: true, or the reason why the one does not do what the other asks for."""
+    kinds = discover("estimation")
+    return {name: {kind: unperformed(name, kind) or True for kind in kinds} for name in discover("strategies")}
 
 
 def readable() -> dict[str, dict[str, bool | str]]:

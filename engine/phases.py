@@ -122,6 +122,7 @@ def pictures(work: SupernetEpoch, report: Mapping[str, Any], *, every: int = 1) 
     events = [found] + [[heat(f"Alphas: {name}", tables[name]["edges"], tables[name]["ops"], table["softmax"],
                               "Probability of each operation on each edge.")]
                         for name, table in report.get("alphas", {}).items() if name in tables]
-    more = {"epoch": work.index + 1, **({"derived": report["derived"]} if "derived" in report else {})}
-    return [Event("strategy", work.trial, shown(*each, **(more if k == 0 else {"epoch": work.index + 1})))
-            for k, each in enumerate(events) if each or "derived" in more]
+    heads = [{"epoch": work.index + 1, **({"derived": report["derived"]} if "derived" in report else {})},
+             *({"epoch": work.index + 1} for _ in report.get("alphas", {}))]
+    return [Event("strategy", work.trial, shown(*each, **head)) for each, head in zip(events, heads, strict=False)
+            if each or "derived" in head]

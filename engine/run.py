@@ -79,7 +79,7 @@ def _pending(search: Search) -> Iterator[Work]:
 
 
 def proposed_event(work: Work) -> Event:
-    data: dict[str, Any] = {"origin": dict(work.origin)}
+    data: dict[str, Any] = {"origin": dict(work.origin), "encoding_id": ""}         # empty: no architecture of its own
     if isinstance(work, Candidate):
         data |= {"parents": list(work.parents), "encoding_id": work.architecture.encoding_id, "final_of": work.final_of}
     return Event("trial_proposed", work.trial, data)

@@ -42,6 +42,20 @@ def page(trial: Trial) -> dict[str, Any]:
     }
 
 
+def epoch_page(trial: Trial) -> dict[str, Any]:
+    """Everything the page of an epoch of shared weights shows."""
+    payload = (trial.outcome or {}).get("payload") or {}
+    tables = [{"name": name, "ops": table["ops"],
+               "rows": list(zip(table["edges"], payload["alphas"][name]["softmax"], strict=True))}
+              for name, table in payload.get("tables", {}).items() if name in payload.get("alphas", {})]
+    derived = payload.get("derived")
+    drawn = derived and api.draw(trial.search.document["space"], derived, *reading(trial))
+    return {"trial": trial, "search": trial.search, "metrics": (trial.outcome or {}).get("metrics") or {},
+            "payload": payload, "index": trial.work["index"] + 1, "continues": trial.work.get("continues"),
+            "tables": tables, "drawing": drawn,
+            "score": api.entry("datasets", trial.search.document["dataset"]["name"]).facts["score"]}
+
+
 def failed_download(trial: Trial) -> Download | None:
     return Download.objects.filter(trial=trial, state=Download.State.FAILED).first()
 

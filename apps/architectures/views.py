@@ -18,6 +18,8 @@ from apps.searches.states import TransitionError
 @require_safe
 def trial(request: HttpRequest, search_id: UUID, number: int) -> HttpResponse:
     found = searches.visible_trial(request.user, search_id, number)
+    if not found.encoding_id:
+        return render(request, "architectures/epoch.html", selectors.epoch_page(found))
     return render(request, "architectures/trial.html", selectors.page(found))
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from django.urls import reverse
 
 from apps.searches import selectors
-from apps.searches.models import Download, Search
+from apps.searches.models import UNTRAINED, Download, Search
 from engine import api
 
 SHOWN = 50                                              # rows that the page brings along
@@ -34,7 +34,7 @@ def page(search: Search) -> dict[str, Any]:
     return {"search": search, "data": data, "figures": figures(search, data["trials"]),
             "finals": [trial for trial in data["trials"] if trial["final_of"] is not None],
             "rows": [known[trial.number] for trial in selectors.leaderboard(search, SHOWN) if trial.number in known],
-            "document": json.dumps(search.document, indent=2)}
+            "untrained": UNTRAINED, "document": json.dumps(search.document, indent=2)}
 
 
 def state(search: Search) -> dict[str, Any]:
@@ -62,7 +62,9 @@ def _dataset(search: Search) -> Mapping[str, Any]:
 
 def figures(search: Search, trials: list[dict[str, Any]]) -> dict[str, Any]:
     """The row under the title, as the script would count it."""
-    own = [t for t in trials if t["final_of"] is None and t["status"] in ("done", "failed", "pruned")]
+    own = [t for t in trials if t["final_of"] is None and t["encoding_id"] and t["status"] in ("done", "failed", "pruned")]
+    epochs = sum(not t["encoding_id"] and t["status"] == "done" for t in trials)       # of shared weights
+    wanted = search.document["strategy"].get("epochs")
     scored = [t for t in own if t["status"] == "done" and t["score"] is not None]
     spent = sum(t["seconds"] or 0.0 for t in trials)
     limit = search.document["budget"].get("trials")
@@ -73,7 +75,13 @@ def figures(search: Search, trials: list[dict[str, Any]]) -> dict[str, Any]:
             "failed": sum(t["status"] == "failed" and t["error_kind"] != "constraint" for t in own),
             "infeasible": sum(t["error_kind"] == "constraint" for t in own),
             "spent": spent, "rate": round(len(charged) * 3600 / spent) if spent else None,
-            "share": 100 if search.state == "finished" else min(100, 100 * len(charged) // limit) if limit else 0}
+            "supernet": {"done": epochs, "of": wanted} if epochs and not own else None,
+            "share": 100 if search.state == "finished" else _share(len(charged), limit) or _share(epochs, wanted)}
+
+
+def _share(done: int, limit: int | None) -> int:
+    """In per cent."""
+    return min(100, 100 * done // limit) if limit else 0
 
 
 def rows(search: Search) -> list[dict[str, Any]]:

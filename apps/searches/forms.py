@@ -66,6 +66,7 @@ class NewSearch:
         form = cls({name: [text[:LONGEST]] for name, text in asked.items() if name in (*FIRST, "name")}, offers)
         form = form.filled(*[f"{kind.group}.{kind.entry['name']}.cpu" for kind in form.kinds()])
         form = form.filled(*[f"{kind}.{asked[kind]}" for kind in OFFERED if kind in asked])
+        form = form if "estimation" in asked else form._well_estimated()
         return form if {"dataset", "upload"} & set(asked) else form._on_readable_data()
 
     @classmethod
@@ -139,9 +140,12 @@ class NewSearch:
 
     def _mark_unfit(self) -> None:
         fits, reads = api.compatible(), api.readable().get(self.chosen["space"], {})
-        for kind in (*self.groups["strategy"], *self.groups["dataset"]):
+        does = api.performed().get(self.chosen["strategy"], {})
+        for kind in (*self.groups["strategy"], *self.groups["dataset"], *self.groups["estimation"]):
             name = kind.entry["name"]
-            verdict = fits[name].get(self.chosen["space"], True) if kind.group == "strategy" else reads.get(name, True)
+            table = {"dataset": reads, "estimation": does}.get(kind.group) or {name: fits.get(name, {}).get(
+                self.chosen["space"], True)}
+            verdict = table.get(name, True)
             kind.unfit = None if verdict is True else str(verdict)
 
     def _on_readable_data(self) -> NewSearch:
@@ -151,6 +155,13 @@ class NewSearch:
         fitting = [kind.entry for kind in self.groups["dataset"] if not kind.unfit and not kind.uploaded]
         smallest = min(fitting, key=lambda entry: (not entry["ready"], math.prod(entry["shape"])))
         return NewSearch({**self.given, "dataset": [smallest["name"]]}, self.offers)
+
+    def _well_estimated(self) -> NewSearch:
+        """The same form with an estimation that does what the strategy asks for, where the chosen one does not."""
+        if not any(kind.chosen and kind.unfit for kind in self.groups["estimation"]):
+            return self
+        fitting = [kind.entry["name"] for kind in self.groups["estimation"] if not kind.unfit]
+        return NewSearch({**self.given, "estimation": fitting[:1]}, self.offers)
 
     def _kinds(self, group: str, entries: list[dict[str, Any]]) -> list[Kind]:
         return [Kind(group, entry, fields_of(f"{group}.{entry['name']}", entry["options"], self.given),

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.core.paginator import Paginator
 
-from apps.searches.models import Search, Trial
+from apps.searches.models import UNTRAINED, Search, Trial
 from apps.searches.selectors import searches_of
 from apps.searches.states import ACTIVE, DRAINING, State
 
@@ -32,7 +32,8 @@ def home(user: Any) -> dict[str, Any]:
     """Running first, then recent ones and the best networks; starters for one click each."""
     going = [state.value for state in ACTIVE | DRAINING | {State.PAUSED}]
     mine = searches_of(user).order_by("-created_at")
-    best = Trial.objects.filter(search__in=Search.objects.visible_to(user), status="done").exclude(score=None)
+    best = Trial.objects.filter(search__in=Search.objects.visible_to(user), status="done").exclude(
+        score=None).exclude(encoding_id="").exclude(score_kind__in=UNTRAINED)
     starters = [{"title": title, "text": text, "document": json.dumps(document)} for title, text, document in STARTERS]
     return {"running": [_progress(search) for search in mine.filter(state__in=going)[:RECENT]],
             "recent": mine.exclude(state__in=going)[:RECENT], "starters": starters,

@@ -75,6 +75,9 @@ class Search(models.Model):
         return Path(settings.ARTIFACTS) / str(self.id)
 
 
+UNTRAINED = ("shared", "hypernetwork", "proxy")        # kinds of score of networks that nobody has trained by themselves
+
+
 class Trial(models.Model):
     """One piece of work of a search, its lease while somebody does it, and its outcome."""
 
@@ -120,6 +123,11 @@ class Trial(models.Model):
 
     def __str__(self) -> str:
         return f"trial {self.number}"
+
+    @property
+    def trained(self) -> bool:
+        """Whether it has weights of its own; no epoch of shared weights has, and no score that was read off them."""
+        return self.encoding_id != "" and self.score_kind not in UNTRAINED
 
     @property
     def folder(self) -> Path:

@@ -14,7 +14,7 @@ from engine import api
 
 RANKED = (Status.DONE, Status.PRUNED, Status.FAILED)            # the order of the leaderboard
 KINDS = ("scratch", "inherited", "shared", "hypernetwork", "proxy", "tabular")
-OWN = Q(trials__status=Status.DONE, trials__final_of=None)
+OWN = Q(trials__status=Status.DONE, trials__final_of=None) & ~Q(trials__encoding_id="")
 INSIGHTS = 200                                                  # that a page brings along
 ROW = ("number", "status", "score", "score_kind", "encoding_id", "canonical_id", "parameters", "flops", "epochs", "seconds",
        "final_of", "parents")
@@ -49,12 +49,17 @@ def events_after(search: Search, seq: int, limit: int) -> list[dict[str, Any]]:
     return [{"seq": r.seq, "type": r.type, "trial": r.trial, "data": r.data, "at": r.at.isoformat()} for r in rows]
 
 
+def networks(search: Search) -> QuerySet[Trial]:
+    """The trials that have an architecture; the others are epochs of shared weights."""
+    return search.trials.exclude(encoding_id="")
+
+
 def leaderboard(search: Search, limit: int | None = None, after: int = 0) -> list[Trial]:
     """Trained networks best first, score kinds never mixed; pruned and failed ones after them. `after`: how many to skip."""
     status = Case(*(When(status=name, then=Value(place)) for place, name in enumerate(RANKED)), output_field=IntegerField())
     kind = Case(*(When(score_kind=name, then=Value(place)) for place, name in enumerate(KINDS)), default=Value(len(KINDS)),
                 output_field=IntegerField())
-    ranked = search.trials.filter(status__in=RANKED).defer("outcome", "work").order_by(
+    ranked = networks(search).filter(status__in=RANKED).defer("outcome", "work").order_by(
         status, kind, F("score").desc(nulls_last=True), "number")
     return list(ranked[after:None if limit is None else after + limit])
 

@@ -225,7 +225,7 @@ def fail(search_id: UUID, reason: str) -> None:
 
 def request_download(trial: Trial) -> Download:
     """The zip of a trained network, made by a worker if it is not there yet; one that failed is tried again."""
-    if trial.status != Status.DONE:
+    if trial.status != Status.DONE or not trial.trained:
         raise TransitionError(f"Trial {trial.number} has no trained network.")
     download, fresh = Download.objects.get_or_create(trial=trial)
     lost = download.state == Download.State.READY and not (trial.folder.parents[1] / download.path).is_file()

@@ -48,7 +48,7 @@ def new(request: HttpRequest) -> HttpResponse:
     elif request.method == "POST" and (made := _made(request, form, pasted)):
         return redirect(made)
     shown = {"form": form, "pasted": pasted, "facts": _facts(form), "compatible": api.compatible(),
-             "readable": api.readable()}
+             "readable": api.readable(), "performed": api.performed()}
     return render(request, "searches/new.html", shown, status=422 if form.problems or pasted.problems else 200)
 
 

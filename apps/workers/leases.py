@@ -12,7 +12,7 @@ from django.db import transaction
 from django.db.models import F, Max, QuerySet
 from django.db.models.functions import Coalesce, Now
 
-from apps.searches import recorder, services
+from apps.searches import recorder, selectors, services
 from apps.searches.models import Search, Trial
 from apps.searches.recorder import Document, Superseded
 from apps.searches.states import ACTIVE, State, Status, Wish
@@ -93,10 +93,12 @@ def finish(lease: Lease, spec: api.Spec, work: api.Work, outcome: api.Outcome) -
     event = api.finished_event(spec, work, outcome)
 
     def rows(locked: Search) -> Iterable[Document]:
-        best = locked.trials.filter(status=Status.DONE, score_kind=outcome.score_kind).aggregate(best=Max("score"))["best"]
+        best = selectors.networks(locked).filter(
+            status=Status.DONE, score_kind=outcome.score_kind).aggregate(best=Max("score"))["best"]
         _leave(lease, status=outcome.status, finished_at=Now(), outcome=outcome.document(), **_columns(outcome, event.data))
         Search.objects.filter(pk=locked.pk).update(spent_seconds=F("spent_seconds") + outcome.spend.get("seconds", 0.0))
-        return [event.document(), *_incumbent(lease, outcome, best), *services.settle(locked)]
+        return [event.document(), *(_incumbent(lease, outcome, best) if isinstance(work, api.Candidate) else ()),
+                *services.settle(locked)]
 
     recorder.record(lease.search_id, [], rows)
 

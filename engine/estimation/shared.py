@@ -94,12 +94,12 @@ class Supernets:
         seed_torch(self.seed, cuda=False)                   # built on the CPU, so equal for every device
         site = Site(context.space, wanted, context.data.shape, len(context.data.classes), self.seed, context.device,
                     settings)
-        sampler = discover("strategies")[context.spec.strategy.name].factory.sampler(site)
+        strategy: Any = discover("strategies")[context.spec.strategy.name].factory
         plan = SharingPlan(settings.get("epochs", wanted.epochs), wanted.batch_size, wanted.lr, wanted.last_lr,
                            wanted.momentum, wanted.weight_decay, wanted.clip, self.seed)
-        sharing = Sharing(sampler, context.data, self.options.arch_share, plan, context.device)
+        sharing = Sharing(strategy.sampler(site), context.data, self.options.arch_share, plan, context.device)
         if state is not None:
-            sharing.load_state_dict(state)
+            sharing.load_state_dict(dict(state))
         return sharing
 
     @property

@@ -63,4 +63,4 @@ class Alphas:
 
 
 def _rounded(table: Tensor) -> Any:
-    return torch.round(table.double(), decimals=6).tolist()         # type: ignore[no-untyped-call]
+    return torch.round(table.double(), decimals=6).tolist()

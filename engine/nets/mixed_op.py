@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 
-def mixed(results: Sequence[Tensor], weights: Sequence[Tensor] | Sequence[float]) -> Tensor:
+def mixed(results: Sequence[Tensor], weights: Sequence[Tensor | float]) -> Tensor:
     """One pass over the results for each operation, none of them copied."""
     total = results[0] * weights[0]
     for result, weight in zip(results[1:], weights[1:], strict=True):

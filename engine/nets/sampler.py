@@ -47,9 +47,10 @@ class Step(Protocol):
 class Sampler(Protocol):
     """Draws what of the supernet takes part in a step, and learns. All it knows is in `state_dict`."""
 
-    supernet: nn.Module                         # forward(inputs, choice)
-    closing: int                                # steps after the weight steps of each epoch, in which it alone learns
-
+    @property
+    def supernet(self) -> nn.Module: ...        # forward(inputs, choice)
+    @property
+    def closing(self) -> int: ...               # steps after the weight steps of each epoch, in which it alone learns
     def draw(self, step: Step) -> Sequence[Draw]: ...           # for a weight step
     def learn(self, step: Step) -> None: ...                    # before each weight step, and in closing steps
     def choice(self, architecture: Architecture) -> Any: ...    # on which the supernet computes this architecture

@@ -7,7 +7,7 @@ decay nor momentum moves them. Batch norms keep no running statistics: a superne
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -120,10 +120,11 @@ def forget_statistics(norm: nn.modules.batchnorm._BatchNorm) -> None:
     norm.running_mean = norm.running_var = norm.num_batches_tracked = None
 
 
-def _entries(table: Tensor) -> list[list[Tensor]] | list[list[float]]:
+def _entries(table: Tensor) -> Sequence[Sequence[Tensor | float]]:
     """The weights one by one: as numbers where nobody asks for their gradients, which makes the sum cheaper."""
     if not table.requires_grad:
-        return table.tolist()                   # type: ignore[no-untyped-call, no-any-return]
+        numbers: list[list[float]] = table.tolist()
+        return numbers
     width = table.shape[1]
     each = table.flatten().unbind()
     return [list(each[at:at + width]) for at in range(0, len(each), width)]

@@ -104,7 +104,7 @@ class Sharing:
 
     def __init__(self, sampler: Sampler, splits: Splits, share: float, plan: SharingPlan, device: str = "cpu") -> None:
         self.sampler, self.plan, self.device = sampler, plan, device
-        self.supernet: nn.Module = sampler.supernet.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.supernet: nn.Module = sampler.supernet.to(device).to(memory_format=torch.channels_last)
         self.supernet.train()
         self.weights = list(self.supernet.parameters())
         self.optimizer = torch.optim.SGD(self.weights, plan.lr, plan.momentum, weight_decay=plan.weight_decay)

@@ -13,6 +13,7 @@ const read = (id) => JSON.parse(document.getElementById(id)?.textContent ?? "nul
 const presets = read("presets");
 const compatible = read("compatible");
 const readable = read("readable");
+const performed = read("performed");
 const panel = new FactsPanel(facts, form.elements.csrfmiddlewaretoken.value, () => ({ space: part("space"), dataset: chosen("dataset") }));
 
 const chosen = (group) => form.elements[group]?.value ?? "";
@@ -29,13 +30,28 @@ function collect() {
   return { ...built, seed: head("seed") };
 }
 
+// Why a kind does not fit what is chosen beside it, or true.
+const VERDICTS = {
+  strategy: (name) => compatible[name]?.[chosen("space")],
+  dataset: (name) => readable[chosen("space")]?.[name],
+  estimation: (name) => performed[chosen("strategy")]?.[name],
+};
+
+// A strategy brings an estimation along that does what it asks for, where the chosen one does not.
+function chooseEstimation() {
+  const fits = (name) => VERDICTS.estimation(name) === true;
+  const choices = [...form.querySelectorAll("input[name=estimation]")];
+  if (fits(chosen("estimation"))) return;
+  const fitting = choices.find((input) => fits(input.value));
+  if (fitting) fitting.checked = true;
+}
+
 function showKinds() {
   for (const box of form.querySelectorAll("[data-options]")) box.hidden = box.dataset.of !== chosen(box.dataset.options);
   for (const label of form.querySelectorAll("[data-choice]")) {
     const input = label.querySelector("input");
-    if (input.name !== "strategy" && input.name !== "dataset") continue;
-    const table = input.name === "strategy" ? compatible[input.value]?.[chosen("space")] : readable[chosen("space")]?.[input.value];
-    const verdict = table ?? true;
+    if (!(input.name in VERDICTS)) continue;
+    const verdict = VERDICTS[input.name](input.value) ?? true;
     const place = label.querySelector("[data-unfit]");
     label.classList.toggle("unfit", verdict !== true);
     input.disabled = verdict !== true && !input.checked;
@@ -61,7 +77,10 @@ function refresh(spaceToo) {
   if (spaceToo) panel.ask();
 }
 
-form.addEventListener("input", (event) => refresh(/^(space|dataset)\b/.test(event.target.name)));
+form.addEventListener("input", (event) => {
+  if (event.target.name === "strategy") chooseEstimation();
+  refresh(/^(space|dataset)\b/.test(event.target.name));
+});
 form.addEventListener("click", (event) => {
   const button = event.target.closest("button[name=fill]");
   if (!button) return;

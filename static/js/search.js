@@ -78,9 +78,20 @@ export class Search {
     return this.curves.get(number);
   }
 
+  // Those with an architecture; the others are epochs of shared weights.
+  networks() {
+    return [...this.trials.values()].filter((trial) => trial.encoding_id !== "");
+  }
+
+  // The epochs of shared weights that have ended, in their order.
+  epochs() {
+    return [...this.trials.values()].filter((trial) => trial.encoding_id === "" && trial.status === "done")
+      .sort((a, b) => a.number - b.number);
+  }
+
   // The strategy's own trials that have a score, in the order of their numbers (finals train longer, on their own).
   scored() {
-    return [...this.trials.values()]
+    return this.networks()
       .filter((trial) => trial.status === "done" && Number.isFinite(trial.score) && !Number.isInteger(trial.final_of))
       .sort((a, b) => a.number - b.number);
   }

@@ -8,10 +8,11 @@ const LINES = 8;                                   // more lines than that slow 
 
 // The running ones, the best ones and the newest ones, each trial once, at most LINES.
 export function chosen(search) {
-  const running = [...search.trials.values()].filter((trial) => trial.status === "running").map((trial) => trial.number);
+  const networks = new Set(search.networks().map((trial) => trial.number));
+  const running = search.networks().filter((trial) => trial.status === "running").map((trial) => trial.number);
   const best = search.scored().sort((a, b) => b.score - a.score).slice(0, BEST).map((trial) => trial.number);
   const newest = [...search.curves.keys()].sort((a, b) => b - a);
-  return [...new Set([...running, ...best, ...newest])].filter((number) => search.curves.get(number)?.length).slice(0, LINES);
+  return [...new Set([...running, ...best, ...newest])].filter((number) => networks.has(number) && search.curves.get(number)?.length).slice(0, LINES);
 }
 
 function series(search, number, index) {
@@ -20,10 +21,18 @@ function series(search, number, index) {
   return { name: `trial ${number}${running}`, x: known.map(([x]) => x), y: known.map(([, y]) => y), look: "line", colour: index };
 }
 
+// The supernet's own score after each of its epochs, where there is one.
+function supernet(search, index) {
+  const epochs = search.epochs();
+  const line = { name: "supernet", x: epochs.map((_, i) => i + 1), y: epochs.map((trial) => trial.score), look: "line", colour: index };
+  return epochs.length ? [line] : [];
+}
+
 export function mount(panel, search) {
   const chart = new Chart(panel, { title: "Score per epoch", x: "epoch", y: `validation ${search.score}`, file: "curves", whole: true });
   const draw = () => {
-    const lines = chosen(search).map((number, index) => series(search, number, index));
+    const numbers = chosen(search);
+    const lines = [...numbers.map((number, index) => series(search, number, index)), ...supernet(search, numbers.length)];
     const top = Math.max(...lines.flatMap((line) => line.y));
     chart.show(lines, lines.length
       ? `${lines.length} of ${search.curves.size} trials: running, best and newest. Highest point ${score(top)}.`

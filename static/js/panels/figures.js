@@ -8,7 +8,7 @@ const ENDED = new Set(["done", "failed", "pruned"]);
 // What each figure says: [value, small words beside it].
 export function figures(search) {
   const trials = [...search.trials.values()];
-  const ended = trials.filter((trial) => ENDED.has(trial.status) && !Number.isInteger(trial.final_of));
+  const ended = search.networks().filter((trial) => ENDED.has(trial.status) && !Number.isInteger(trial.final_of));
   const charged = ended.filter((trial) => trial.error_kind !== "constraint" || trial.epochs);   // not those nobody trained
   const scored = search.scored();
   const best = scored.length ? scored.reduce((a, b) => (b.score > a.score ? b : a)) : null;

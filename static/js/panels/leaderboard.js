@@ -8,6 +8,7 @@ import { count, duration, origin, score } from "../words.js";
 const SHOWN = 50;
 const MARKED = 6000;
 const KINDS = ["scratch", "inherited", "shared", "hypernetwork", "proxy", "tabular"];
+const UNTRAINED = new Set(["shared", "hypernetwork", "proxy"]);      // scores of networks without weights of their own
 const ORDER = { done: 0, pruned: 1, failed: 2 };
 const COLUMNS = ["rank", "trial", "score", "parameters", "flops", "seconds", "origin", "download"];
 
@@ -34,7 +35,7 @@ function bar(trial, lowest, highest) {
 }
 
 function download(search, trial) {
-  if (trial.status !== "done") return "";
+  if (trial.status !== "done" || UNTRAINED.has(trial.score_kind)) return "";
   const link = anchor(DOWNLOADS[trial.download] ?? "Download", search.url("download", trial.number), "btn btn-plain btn-sm");
   link.setAttribute("aria-label", `${link.textContent}: the network of trial ${trial.number}`);
   return link;
@@ -87,7 +88,7 @@ class Rows {
   }
 
   show(limit) {
-    const table = ranked(this.search.trials.values());
+    const table = ranked(this.search.networks());
     const scores = table.filter((trial) => trial.status === "done").map((trial) => trial.score);
     const [lowest, highest] = [Math.min(...scores), Math.max(...scores)];
     const places = new Map([...this.body.children].map((row) => [row, row.offsetTop]));

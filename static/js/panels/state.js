@@ -47,13 +47,15 @@ export function left(search, done, budget) {
 function showProgress(page, search) {
   const [done] = figures(search).done;
   const budget = search.spec?.budget?.trials;
-  const share = search.state === "finished" ? 100 : budget ? Math.min(100, Math.floor((100 * Number(done)) / budget)) : 0;
+  const epochs = Number(done) === 0 ? search.epochs().length : 0;         // of shared weights, before anything is ranked
+  const [count, limit] = epochs ? [epochs, search.spec.strategy.epochs] : [Number(done), budget];
+  const share = search.state === "finished" ? 100 : limit ? Math.min(100, Math.floor((100 * count) / limit)) : 0;
   for (const bar of page.querySelectorAll("[data-progress]")) {
     bar.setAttribute("aria-valuenow", share);
     if (bar.firstElementChild) bar.firstElementChild.style.width = `${share}%`;
   }
   for (const words of page.querySelectorAll("[data-progress-words]")) {
-    words.textContent = budget ? `${done} of ${budget} trials${left(search, done, budget)}` : `${done} trials`;
+    words.textContent = epochs ? `${epochs} of ${limit} epochs of the supernet` : budget ? `${done} of ${budget} trials${left(search, done, budget)}` : `${done} trials`;
   }
   return share;
 }

@@ -53,7 +53,8 @@ def search(browser: Client) -> Search:
                 "origin": {"how": "mutation"}, "trial": number, "final_of": None, "seed": 0}
         metrics = {"curve": [0.25, score]} if status == "done" else {"error": "the loss is <not> finite"}
         Trial.objects.create(search=search, number=number, work=work, status=status, score=score, score_kind="scratch",
-                             parents=parents, outcome={"status": status, "score": score, "metrics": metrics})
+                             encoding_id=f"e{number}", parents=parents,
+                             outcome={"status": status, "score": score, "metrics": metrics})
     return search
 
 

@@ -66,4 +66,5 @@ def add(search: Search, number: int, status: str = "pending", score: float | Non
         metrics = {} if status == "done" else {"error": "it broke"}
         more.setdefault("outcome", {"status": status, "score": score, "score_kind": "scratch", "metrics": metrics,
                                     "spend": {}, "artifact": None, "payload": {}})
+    more.setdefault("encoding_id", f"e{number}")
     return Trial.objects.create(search=search, number=number, work=work, status=status, score=score, **more)
