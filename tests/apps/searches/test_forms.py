@@ -46,6 +46,19 @@ def test_a_new_form_has_the_values_for_a_cpu() -> None:
     assert form.checked == api.parse(expected).document()
 
 
+def fitting(strategy: str) -> tuple[str, str]:
+    """The first space, and the preset of it, that the strategy can search; chains if it can."""
+    kinds = {entry["name"]: entry["presets"] for entry in api.spaces()}
+    order = [("chain", "cpu"), *((kind, preset) for kind, presets in kinds.items() for preset in presets)]
+    return next((kind, preset) for kind, preset in order
+                if not api.incompatible(strategy, kind, api.parse_space({"kind": kind, "preset": preset})[1]))
+
+
+def performing(strategy: str) -> str:
+    verdicts = api.performed()[strategy]
+    return "scratch" if verdicts["scratch"] is True else next(name for name, fits in verdicts.items() if fits is True)
+
+
 @pytest.mark.parametrize("kind", list(NewSearch({}).presets))
 def test_each_preset_button_puts_in_what_the_engine_means_by_it(kind: str) -> None:
     group, name, preset = kind.split(".")
@@ -57,6 +70,10 @@ def test_each_preset_button_puts_in_what_the_engine_means_by_it(kind: str) -> No
         others |= {"space": {"kind": "nas_bench_201", "preset": "table"}, "dataset": {"name": "fashion_mnist"}}
         form = NewSearch({group: [name], "space": ["nas_bench_201"], "dataset": ["fashion_mnist"]})
         form = form.filled(kind, "space.nas_bench_201.table")
+    if group == "strategy" and (found := fitting(name)) != ("chain", "cpu"):
+        others |= {"space": {"kind": found[0], "preset": found[1]}, "estimation": {"name": performing(name)}}
+        form = NewSearch({group: [name], "space": [found[0]], "estimation": [performing(name)]})
+        form = form.filled(kind, f"space.{found[0]}.{found[1]}")
     assert form.valid()
     assert form.checked == api.parse({**others, group: {tag: name, "preset": preset}}).document()
 
@@ -191,3 +208,17 @@ def test_a_joint_space_goes_through_the_form_and_faults_stand_at_its_two_fields(
     wrong = (("architecture", '{"kind": "mlp"}'), ("architecture", "{"), ("hyper", "[{}]"), ("hyper", "nonsense"))
     for field, text in wrong:
         assert set(errors({**given, f"space.composed.{field}": [text]})) == {f"space.composed.{field}"}
+
+
+def test_a_new_form_for_shared_weights_has_the_estimation_that_trains_them() -> None:
+    form = NewSearch.blank({"space": "darts_cell", "strategy": "darts"})
+    assert form.chosen["estimation"] == "shared" and form.valid() and form.checked is not None
+    assert form.checked["estimation"]["epochs"] == 10           # the values for a CPU
+
+
+def test_an_estimation_that_does_not_do_what_is_asked_is_marked_with_the_reason() -> None:
+    form = NewSearch({"space": ["darts_cell"], "strategy": ["darts"]})
+    unfit = {kind.entry["name"]: kind.unfit for kind in form.groups["estimation"]}
+    assert "epochs of a supernet" in str(unfit["scratch"]) and unfit["shared"] is None
+    assert not form.valid() and "epochs of a supernet" in form.problems[0][1]
+    assert all(kind.unfit is None for kind in NewSearch({}).groups["estimation"])
