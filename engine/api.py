@@ -100,15 +100,16 @@ def arena_fields() -> list[dict[str, Any]]:
 def arena_run(table: str | None, landscape: str | None, strategy: Mapping[str, Any], seed: int,
               evaluations: int) -> dict[str, Any]:
     """One strategy with one seed: the piece of an arena that a worker does. JSON data for `arena_summary`."""
-    return asdict(arena_of.play(arena_of.field_of(table, landscape), strategy, seed, evaluations))
+    field = arena_of.field_of(table, landscape)
+    return asdict(arena_of.track(arena_of.play(field, strategy, seed, evaluations), field.nothing))
 
 
 def arena_summary(table: str | None, landscape: str | None, runs: Mapping[str, Sequence[Mapping[str, Any]]],
                   baseline: Sequence[Mapping[str, Any]], seeds: Sequence[int], evaluations: int) -> dict[str, Any]:
     """What `arena` gives, from runs by label that were made piece by piece (one for each seed, in their order)."""
-    made = {name: [arena_of.Run(**run) for run in of] for name, of in runs.items()}
+    made = {name: [arena_of.Track(**run) for run in of] for name, of in runs.items()}
     field = arena_of.field_of(table, landscape)
-    return arena_of.summary(field, made, [arena_of.Run(**run) for run in baseline], seeds, evaluations)
+    return arena_of.summary(field, made, [arena_of.Track(**run) for run in baseline], seeds, evaluations)
 
 
 def parts() -> dict[str, list[dict[str, Any]]]:

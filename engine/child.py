@@ -42,7 +42,8 @@ class Child:
         self.say = say
         self.stopped: set[str] = set()                # orders asked to stop
         self.searches: dict[str, tuple[str, Search]] = {}
-        self.handlers = {"perform": self.perform, "think": self.think, "export": self.export}
+        self.handlers = {"perform": self.perform, "think": self.think, "play": self.play,
+                         "export": self.export}
 
     def handle(self, order: Order) -> None:
         """Answer with exactly one result, whatever happens."""
@@ -85,6 +86,13 @@ class Child:
             self.searches.pop(next(iter(self.searches)))
         return {"kind": "thought", "work": [w.document() for w in work], "events": [e.document() for e in events],
                 "state": search.state_dict(), "finished": search.finished}
+
+    def play(self, order: Order) -> dict[str, Any]:
+        """One run of an arena."""
+        from engine import api
+
+        track = api.arena_run(order["table"], order["landscape"], order["strategy"], order["seed"], order["evaluations"])
+        return {"kind": "played", "track": track}
 
     def export(self, order: Order) -> dict[str, Any]:
         from engine.export.bundle import bundle

@@ -25,7 +25,7 @@ ASGI_APPLICATION = "nasweb.asgi.application"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 APPEND_SLASH = True
 
-APPS = ("accounts", "spaces", "datasets", "searches", "workers", "live", "architectures")
+APPS = ("accounts", "spaces", "datasets", "searches", "arena", "workers", "live", "architectures")
 INSTALLED_APPS = [
     "django.contrib.auth",
     "django.contrib.contenttypes",

@@ -1,4 +1,4 @@
-"""The socket of a search page: joins the search's group, replays what is newer than the cursor, then follows."""
+"""The sockets of search and arena pages: each joins its group, replays what is newer than the cursor, then follows."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 import json
 import logging
 from typing import Any
+from uuid import UUID
 
 from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncWebsocketConsumer
@@ -13,7 +14,6 @@ from django.core.serializers.json import DjangoJSONEncoder
 
 from apps.live import cursor, feed
 from apps.searches import broadcast
-from apps.searches.models import Search
 
 log = logging.getLogger(__name__)
 
@@ -24,30 +24,32 @@ LAYER_WAIT = 1.0       # a dead Redis must not hold a page back
 BAD_CURSOR, AHEAD, ONLY_DOWN = 4400, 4409, 4405
 
 
-class SearchConsumer(AsyncWebsocketConsumer):
+class LogConsumer(AsyncWebsocketConsumer):
     """Sends `{"seq", "events"}` frames and takes none. Holds no queue: a hint only sets a flag."""
 
+    source: feed.Source
+    key: str                                    # of the id in the address
     pump: asyncio.Task[None] | None = None
     group: str | None = None
     refused = False
 
     async def connect(self) -> None:
-        self.search_id = self.scope["url_route"]["kwargs"]["search_id"]
+        self.wanted: UUID = self.scope["url_route"]["kwargs"][self.key]
         try:
-            search = await self._permitted()
+            found = await self._permitted()
         except feed.Denied:
             await self.close()                  # before accept: the handshake ends with 403
             return
         self.news = asyncio.Event()
-        await self._join(search)
+        await self._join()
         await self.accept()
         last = cursor.from_query(self.scope["query_string"], "from")
         if last is None:
             await self._refuse("bad_cursor", "from must be a whole number from 0", BAD_CURSOR)
-        elif await database_sync_to_async(feed.ahead)(search, last):
+        elif await database_sync_to_async(feed.ahead)(self.source, found, last):
             await self._refuse("ahead", "from is newer than the log; load the page again", AHEAD)
         else:
-            self.pump = asyncio.create_task(self._follow(search, last))
+            self.pump = asyncio.create_task(self._follow(found, last))
 
     async def disconnect(self, code: int) -> None:
         if self.pump is not None:
@@ -66,11 +68,11 @@ class SearchConsumer(AsyncWebsocketConsumer):
         """There may be news (the layer's message; its content does not matter)."""
         self.news.set()
 
-    async def _permitted(self) -> Search:
-        return await database_sync_to_async(feed.permitted)(self.scope["session"].session_key, self.search_id)
+    async def _permitted(self) -> Any:
+        return await database_sync_to_async(feed.permitted)(self.source, self.scope["session"].session_key, self.wanted)
 
-    async def _join(self, search: Search) -> None:
-        name = broadcast.group(search.id)
+    async def _join(self) -> None:
+        name = broadcast.group(self.wanted)
         try:
             await asyncio.wait_for(self.channel_layer.group_add(name, self.channel_name), LAYER_WAIT)
             self.group = name
@@ -86,21 +88,21 @@ class SearchConsumer(AsyncWebsocketConsumer):
         await self._send({"error": {"code": code, "text": text}})
         await self.close(close)
 
-    async def _follow(self, search: Search, last: int) -> None:
+    async def _follow(self, found: Any, last: int) -> None:
         try:
-            await self._replay_and_wait(search, last)
+            await self._replay_and_wait(found, last)
         except feed.Denied as denied:
             await self.close(denied.code)
         except Exception:                       # the client comes back with its cursor
-            log.exception("socket of search %s", self.search_id)
+            log.exception("socket of %s", self.wanted)
             await self.close(1011)
 
-    async def _replay_and_wait(self, search: Search, last: int) -> None:
+    async def _replay_and_wait(self, found: Any, last: int) -> None:
         clock = asyncio.get_running_loop().time
         checked = clock()
         while True:
             self.news.clear()                   # before the read: a hint during it is not lost
-            frame = await database_sync_to_async(feed.frame)(search, last)
+            frame = await database_sync_to_async(feed.frame)(self.source, found, last)
             if frame["events"]:
                 last = frame["seq"]
                 await self._send(frame)
@@ -108,7 +110,7 @@ class SearchConsumer(AsyncWebsocketConsumer):
                     continue
                 await asyncio.sleep(JOIN_WAIT)
             if clock() - checked >= RECHECK:
-                search, checked = await self._permitted(), clock()
+                found, checked = await self._permitted(), clock()
             try:
                 await asyncio.wait_for(self.news.wait(), HINT_WAIT)
             except TimeoutError:
@@ -116,3 +118,15 @@ class SearchConsumer(AsyncWebsocketConsumer):
 
     async def _send(self, frame: dict[str, Any]) -> None:
         await self.send(text_data=json.dumps(frame, cls=DjangoJSONEncoder, allow_nan=False))
+
+
+class SearchConsumer(LogConsumer):
+    """The log of a search."""
+
+    source, key = feed.SEARCHES, "search_id"
+
+
+class ArenaConsumer(LogConsumer):
+    """The log of an arena."""
+
+    source, key = feed.ARENAS, "arena_id"

@@ -1,4 +1,4 @@
-"""The HTTP twin of the socket: the same events, for whoever polls."""
+"""The HTTP twins of the sockets: the same events, for whoever polls."""
 
 from __future__ import annotations
 
@@ -10,16 +10,26 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
 from apps.live import cursor, feed
-from apps.searches import selectors
 
 
 @never_cache
 @require_GET
 @login_required
-def events(request: HttpRequest, search_id: UUID) -> JsonResponse:
+def search_events(request: HttpRequest, search_id: UUID) -> JsonResponse:
+    return _after(request, feed.SEARCHES, search_id)
+
+
+@never_cache
+@require_GET
+@login_required
+def arena_events(request: HttpRequest, arena_id: UUID) -> JsonResponse:
+    return _after(request, feed.ARENAS, arena_id)
+
+
+def _after(request: HttpRequest, source: feed.Source, wanted: UUID) -> JsonResponse:
     """`?after=N`: the events that follow N, oldest first, at most a page of them; `seq` is the next N."""
-    search = selectors.visible_search(request.user, search_id)
+    found = source.find(request.user, wanted)
     after = cursor.parse(request.GET.get("after"))
     if after is None:
         return JsonResponse({"error": {"path": "/after", "reason": "is not a whole number from 0"}}, status=400)
-    return JsonResponse(feed.frame(search, after))
+    return JsonResponse(feed.frame(source, found, after))

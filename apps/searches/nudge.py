@@ -14,7 +14,7 @@ from django.db import transaction
 
 log = logging.getLogger(__name__)
 MOST = 100                                      # nudges that may wait for a broker; the reconciler makes up for others
-QUEUES = {"advance": "advance", "perform": "perform", "pack": "perform"}
+QUEUES = {"advance": "advance", "perform": "perform", "pack": "perform", "play": "perform"}
 _room = BoundedSemaphore(MOST)
 _sender = ThreadPoolExecutor(max_workers=1, thread_name_prefix="nudge")
 
@@ -32,6 +32,11 @@ def perform(trial_id: int) -> None:
 def pack(download_id: int) -> None:
     """A download is wanted."""
     _after_commit("pack", download_id)
+
+
+def play(arena_id: UUID) -> None:
+    """Runs of an arena wait for a player."""
+    _after_commit("play", str(arena_id))
 
 
 def _after_commit(task: str, argument: Any) -> None:

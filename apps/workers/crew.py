@@ -1,4 +1,4 @@
-"""This process as a worker: one permanent thread a slot, a thinker, a writer, and the reconciler's clock."""
+"""This process as a worker: one permanent thread a slot, a thinker, a player, a writer, and the reconciler's clock."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from apps.workers import leases, reconciler, services, slots, supervisor
 from apps.workers.advancing import Thinker
 from apps.workers.children import Lost, Nursery
 from apps.workers.models import Slot
+from apps.workers.playing import Player
 from apps.workers.writer import Writer
 
 log = logging.getLogger(__name__)
@@ -33,6 +34,7 @@ class Crew:
         self.thinker, self.writer = Thinker(), Writer()
         self.slots = services.enrol(slots.devices(settings.SLOTS), {"cores": os.cpu_count(), "gpus": len(slots.gpus())})
         self.worker_id = self.slots[0].worker_id
+        self.player = Player(self.worker_id, self.closing)
 
     def start(self) -> None:
         """Children first: they import torch while the rest comes up."""
@@ -41,11 +43,12 @@ class Crew:
             self.bells.append(bell)
             self._thread(f"slot-{slot.index}", partial(self._serve, slot, bell))
         self._thread("thinker", self._warm_thinker)
+        self._thread("player", self.player.serve)
         self._thread("reconciler", self._reconcile)
 
     def wake(self) -> None:
         """There may be work."""
-        for bell in self.bells:
+        for bell in (*self.bells, self.player.bell):
             bell.set()
 
     def close(self, patience: float = 6.0) -> None:
@@ -109,7 +112,7 @@ class Crew:
 
     def _reconcile(self) -> None:
         """First what an earlier process of this machine left behind, then a round every few seconds."""
-        self._look(lambda: leases.expire(services.dead_here()))
+        self._look(reconciler.bury_dead_here)
         while not self.closing.wait(reconciler.EVERY):
             self._look(lambda: services.seen(self.worker_id))
             self._look(lambda: reconciler.reconcile(self.thinker.advance))

@@ -30,6 +30,13 @@ def pack(download_id: int) -> None:
     packing.pack(download_id)
 
 
+@shared_task(name="play", ignore_result=True)
+def play(arena_id: str) -> None:
+    """Runs of an arena wait: this worker's player takes them one after another."""
+    if here := crew.here():
+        here.player.bell.set()
+
+
 @worker_ready.connect
 def begin(**_: Any) -> None:
     crew.begin()

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from itertools import accumulate
 from statistics import fmean
 from typing import Any, Protocol
 
@@ -14,7 +12,8 @@ from engine import options
 from engine.architecture.architecture import Architecture
 from engine.benchmarks import tables
 from engine.benchmarks.landscapes import LANDSCAPES
-from engine.benchmarks.statistics import critical_difference, mean_ranks, standard_error, wilcoxon
+from engine.benchmarks.statistics import critical_difference, holm, mean_ranks, standard_error, wilcoxon
+from engine.benchmarks.tracks import Run, Track, curve, track
 from engine.budget import Budget, Execution, Finals
 from engine.constraints import Constraints
 from engine.errors import Invalid, Problem, fail
@@ -26,9 +25,7 @@ from engine.spec import Part, Spec
 from engine.work import Candidate, Outcome
 
 BASELINE = "random_search"
-POINTS = 100                                    # of a curve, at most
-RECENT = 20                                     # evaluations whose mean stands for the current population
-BAND = 1.96
+SURE = 0.01                                     # a p value below it: more than chance explains
 
 
 class Field(Protocol):
@@ -94,15 +91,6 @@ class LandscapeField:
 
     def facts(self) -> dict[str, Any]:
         return {"title": self.landscape.title, "optimum": self.landscape.optimum, "noise": self.landscape.noise}
-
-
-@dataclass(frozen=True)
-class Run:
-    """One strategy with one seed: after each evaluation the regret of the answer so far, of the newest, and the cost."""
-
-    incumbent: list[float]
-    newest: list[float | None]                  # None: a failed trial
-    cost: list[float]
 
 
 def play(field: Field, strategy: Mapping[str, Any], seed: int, evaluations: int) -> Run:
@@ -182,10 +170,10 @@ def arena(field: Field, strategies: Sequence[Mapping[str, Any]], seeds: Sequence
     for strategy in wanted.values():
         spec_of(field, strategy, 0, evaluations)
     everybody = {BASELINE: {"name": BASELINE}, **wanted}
-    runs: dict[str, list[Run]] = {name: [] for name in everybody}
+    runs: dict[str, list[Track]] = {name: [] for name in everybody}
     for name, strategy in everybody.items():
         for seed in seeds:
-            runs[name].append(play(field, strategy, seed, evaluations))
+            runs[name].append(track(play(field, strategy, seed, evaluations), field.nothing))
             progress(sum(map(len, runs.values())), len(everybody) * len(seeds))
     return summary(field, {name: runs[name] for name in wanted}, runs[BASELINE], seeds, evaluations)
 
@@ -196,54 +184,29 @@ def label(strategy: Mapping[str, Any]) -> str:
     return str(strategy.get("name")) + (f" ({given})" if given else "")
 
 
-def summary(field: Field, runs: Mapping[str, list[Run]], baseline: list[Run], seeds: Sequence[int],
+def summary(field: Field, tracks: Mapping[str, list[Track]], baseline: list[Track], seeds: Sequence[int],
             evaluations: int) -> dict[str, Any]:
     """The figures that are shown: regrets, tests over pairs of equal seeds, ranks, curves."""
-    ends = {name: [run.incumbent[-1] for run in of] for name, of in runs.items()}
-    random = [run.incumbent[-1] for run in baseline]
-    ranks = mean_ranks(ends)
+    ends = {name: [each.incumbent[-1] for each in of] for name, of in tracks.items()}
+    random = [each.incumbent[-1] for each in baseline]
+    ranks, others = mean_ranks(ends), [name for name in tracks if name != BASELINE]
+    p = {name: wilcoxon(ends[name], random) for name in others}
+    corrected = dict(zip(others, holm([p[name] for name in others]), strict=True))
     rows = []
-    for name, of in runs.items():
+    for name, of in tracks.items():
         rows.append({"strategy": name, "regret": {"mean": fmean(ends[name]), "se": standard_error(ends[name])},
-                     "p_against_random": None if name == BASELINE else wilcoxon(ends[name], random),
-                     "mean_rank": ranks[name], "final": ends[name], "curve": curve(of, field.nothing)})
+                     "p_against_random": p.get(name), "p_holm": corrected.get(name), "mean_rank": ranks[name],
+                     "final": ends[name], "curve": curve(of)})
     return {"field": field.name, **field.facts(), "seeds": list(seeds), "evaluations": evaluations, "strategies": rows,
-            "critical_difference": critical_difference(len(runs), len(seeds)),
-            "words": [words(row, fmean(random)) for row in rows if row["strategy"] != BASELINE]}
+            "critical_difference": critical_difference(len(tracks), len(seeds)),
+            "words": [words(row, fmean(random), len(others)) for row in rows if row["strategy"] != BASELINE]}
 
 
-def words(row: Mapping[str, Any], random: float) -> str:
+def words(row: Mapping[str, Any], random: float, tests: int = 1) -> str:
     """The test against the baseline in a sentence."""
-    mean, p = row["regret"]["mean"], row["p_against_random"]
+    mean, p = row["regret"]["mean"], row["p_holm"]
     relation = "the same as" if mean == random else "lower than" if mean < random else "higher than"
-    sure = "more than chance explains" if p < 0.01 else "no more than chance may explain"
+    sure = "more than chance explains" if p < SURE else "no more than chance may explain"
+    corrected = f", corrected by Holm for {tests} comparisons" if tests > 1 else ""
     return (f"{row['strategy']}: mean regret {mean:.4g} is {relation} that of random search ({random:.4g}), {sure} "
-            f"(Wilcoxon signed-rank test over pairs of equal seeds, p = {p:.2g}).")
-
-
-def curve(runs: Sequence[Run], nothing: float) -> dict[str, list[float]]:
-    """Means over the seeds at up to `POINTS` numbers of evaluations, with a band of 95 %."""
-    length = len(runs[0].cost)
-    at = sorted({round(1 + place * (length - 1) / (min(POINTS, length) - 1 or 1)) for place in range(min(POINTS, length))})
-    found: dict[str, list[float]] = {"evaluations": [float(n) for n in at], "mean": [], "low": [], "high": [], "recent": [],
-                                     "cost": [fmean(run.cost[n - 1] for run in runs) for n in at]}
-    recent = [_recent(run.newest, nothing) for run in runs]
-    for n in at:
-        values = [run.incumbent[n - 1] for run in runs]
-        middle, margin = fmean(values), BAND * standard_error(values)
-        for key, value in (("mean", middle), ("low", middle - margin), ("high", middle + margin),
-                           ("recent", fmean(row[n - 1] for row in recent))):
-            found[key].append(value)
-    return found
-
-
-def _recent(values: Sequence[float | None], nothing: float) -> list[float]:
-    """The mean of the last evaluations that succeeded: how good the current population is."""
-    sums = list(accumulate((value or 0.0 for value in values), initial=0.0))
-    counts = list(accumulate((value is not None for value in values), initial=0))
-    found = []
-    for n in range(1, len(values) + 1):
-        first = max(0, n - RECENT)
-        number = counts[n] - counts[first]
-        found.append((sums[n] - sums[first]) / number if number else nothing)
-    return found
+            f"(Wilcoxon signed-rank test over pairs of equal seeds{corrected}, p = {p:.2g}).")

@@ -39,6 +39,15 @@ def _exact(statistic: float, count: int) -> float:
     return min(1.0, float(2 * sum(ways[: int(statistic) + 1]) / 2**count))
 
 
+def holm(values: Sequence[float]) -> list[float]:
+    """p values of several tests, corrected so that the chance of one false alarm among them all is kept (Holm, 1979)."""
+    found, highest = [0.0] * len(values), 0.0
+    for place, at in enumerate(sorted(range(len(values)), key=values.__getitem__)):
+        highest = max(highest, min(1.0, (len(values) - place) * values[at]))
+        found[at] = highest
+    return found
+
+
 def ranked(values: Sequence[float]) -> list[float]:
     """Ranks from 1 for the smallest; equals share the mean of theirs."""
     order = sorted(range(len(values)), key=values.__getitem__)

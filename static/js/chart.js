@@ -51,7 +51,15 @@ function layout({ x, y, whole, named }, series) {
   };
 }
 
-// series: {name, x, y, look: "step" | "line" | "dots" | "bars" | "heat", colour: 0…}; a heat map has z: a row for each y
+// The band of a series, low to high, as an area without a name of its own.
+function band(series, index) {
+  const area = { x: [...series.x, ...[...series.x].reverse()], y: [...series.high, ...[...series.low].reverse()] };
+  return { ...area, type: "scatter", mode: "lines", fill: "toself", fillcolor: `${colour(series.colour ?? index)}26`,
+    line: { width: 0 }, hoverinfo: "skip", showlegend: false };
+}
+
+// series: {name, x, y, look: "step" | "line" | "dots" | "bars" | "heat", colour: 0…}; a heat map has z: a row for each y;
+// low and high make a band
 function trace(series, index) {
   const hue = series.colour ?? index;
   const common = { name: plain(series.name), x: series.x, y: series.y, type: "scatter" };
@@ -66,7 +74,8 @@ function trace(series, index) {
   if (series.look === "dots") {
     return { ...common, mode: "markers", marker: { color: colour(hue), size: 6, opacity: 0.5, symbol: SYMBOLS[hue % 6] } };
   }
-  const line = { color: colour(hue), width: series.look === "step" ? 2.25 : 1.75, dash: DASHES[hue % 6] };
+  const dash = DASHES[(hue + Math.floor(hue / 6)) % 6];      // the seventh has the first one's colour and another dash
+  const line = { color: colour(hue), width: series.look === "step" ? 2.25 : 1.75, dash };
   if (series.look === "step") return { ...common, mode: "lines", line: { ...line, shape: "hv" } };
   return { ...common, mode: "lines+markers", line, marker: { size: 5, symbol: SYMBOLS[hue % 6] } };
 }
@@ -107,8 +116,8 @@ export class Chart {
     if (this.table && !this.table.hidden) this.fillTable();
     try {
       const library = await plotly();
-      const traces = this.series.map(trace);
-      await library.react(this.host, traces, { ...layout(this.words, this.series), showlegend: traces.length > 1 },
+      const traces = this.series.flatMap((one, index) => [...(one.low ? [band(one, index)] : []), trace(one, index)]);
+      await library.react(this.host, traces, { ...layout(this.words, this.series), showlegend: this.series.length > 1 },
         { displayModeBar: false, responsive: false, doubleClick: "reset" });
       this.drawn = true;
       this.host.dataset.drawn = "true";
@@ -147,14 +156,18 @@ export class Chart {
   rows() {
     return this.series.flatMap((one) => one.z
       ? one.z.flatMap((row, i) => row.map((value, j) => [`${one.y[i]} / ${one.x[j]}`, one.x[j], value]))
-      : [...one.x].map((x, i) => [one.name, x, one.y[i]]));
+      : [...one.x].map((x, i) => [one.name, x, one.y[i], ...(one.low ? [one.low[i], one.high[i]] : [])]));
+  }
+
+  heads() {
+    return [this.words.x, this.words.y, ...(this.series.some((one) => one.low) ? ["low (95 %)", "high (95 %)"] : [])];
   }
 
   fillTable() {
     const table = document.createElement("table");
     table.className = "rows";
     const head = table.createTHead().insertRow();
-    for (const title of ["Series", this.words.x, this.words.y]) {
+    for (const title of ["Series", ...this.heads()]) {
       const cell = document.createElement("th");
       Object.assign(cell, { textContent: title, scope: "col" });
       head.append(cell);
@@ -173,7 +186,7 @@ export class Chart {
       const safe = /^[=+\-@\t\r]/.test(text) && Number.isNaN(Number(text)) ? `'${text}` : text;
       return /[",\n\r]/.test(safe) ? `"${safe.replace(/"/g, '""')}"` : safe;
     };
-    return [["series", this.words.x, this.words.y], ...this.rows()].map((row) => row.map(cell).join(",")).join("\r\n") + "\r\n";
+    return [["series", ...this.heads()], ...this.rows()].map((row) => row.map(cell).join(",")).join("\r\n") + "\r\n";
   }
 
   async svg() {

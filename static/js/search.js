@@ -1,5 +1,6 @@
 // The search page: the state that came with the page, the events that change it, and the panels that show it.
 
+import { reload, showConnection } from "./connection.js";
 import { Live } from "./live.js";
 import { mount as bestSoFar } from "./panels/best_so_far.js";
 import { mount as curves } from "./panels/curves.js";
@@ -114,25 +115,6 @@ export class Search {
   url(name, number) {
     return (this.urls[name] ?? "").replace(/\{n\}|%7Bn%7D/i, number);
   }
-}
-
-const CLASSES = { Live: "done", "Catching up": "running", Polling: "paused", Offline: "failed" };
-
-function showConnection(state) {
-  for (const place of document.querySelectorAll("[data-live]")) {
-    place.textContent = state;
-    place.classList.remove(...Object.values(CLASSES));
-    place.classList.add("state", CLASSES[state]);
-  }
-  document.documentElement.dataset.connection = state;
-}
-
-// Loads the page again, but not over and over: what is still wrong after a fresh page stays "Offline".
-function reload() {
-  const last = Number(sessionStorage.getItem("reloaded-at"));
-  if (Date.now() - last < 30000) return;
-  sessionStorage.setItem("reloaded-at", Date.now());
-  location.reload();
 }
 
 function main() {

@@ -10,7 +10,8 @@ import pytest
 
 from tests.house.sources import PRODUCT, ROOT, files, imports, module, name, tree, within
 
-ORDER = {"accounts": 0, "datasets": 0, "spaces": 0, "searches": 1, "workers": 2, "architectures": 2, "live": 2, "api": 3}
+ORDER = {"accounts": 0, "datasets": 0, "spaces": 0, "searches": 1, "arena": 2, "workers": 3,
+         "architectures": 3, "live": 3, "api": 4}
 WRITERS = ("services", "leases", "recorder")
 WRITES = {"save", "create", "bulk_create", "bulk_update", "update_or_create", "get_or_create", "delete"}
 HEAVY = ("torch", "torchvision", "gpytorch", "botorch", "sklearn", "ot", "onnx", "onnxruntime", "onnxscript")

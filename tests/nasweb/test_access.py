@@ -17,7 +17,8 @@ PUBLIC = {"healthz", "accounts/login/", "accounts/enter/x/"}
 HOSTILE = ["%00", "..%2f..%2fetc%2fpasswd", "%252e%252e%252f", "-1", "9" * 40, "..%5c", ";a=b", "<script>", "é", "a" * 2000]
 QUERIES = ["?page=abc", "?page=" + "9" * 30, "?sort=owner__password", "?after=-1", "?after=1e5", "?from=%00", "?q=%00",
            "?state=__class__", "?next=//evil.example", "?limit=NaN", "?" + "&".join(f"k{n}=1" for n in range(1001))]
-SAMPLE = {"search_id": str(uuid.UUID(int=1)), "number": "0", "name": "aging_evolution", "kind": "chain", "token": "x"}
+SAMPLE = {"search_id": str(uuid.UUID(int=1)), "arena_id": str(uuid.UUID(int=1)), "number": "0",
+          "name": "aging_evolution", "kind": "chain", "token": "x"}
 
 
 def patterns(resolver: URLResolver, before: str = "") -> Iterator[tuple[str, URLPattern]]:

@@ -1,28 +1,9 @@
 // State, progress, title and the actions that fit. Listens to search_state, search_finished, trial_finished.
 
+import { announcer } from "../announce.js";
 import { paced } from "../pace.js";
 import { duration } from "../words.js";
 import { figures } from "./figures.js";
-
-const SPEAK_EVERY = 10000;                         // a screen reader hears at most one sentence in that time
-
-function announcer(page) {
-  let place = page.querySelector("[data-announce]");
-  if (!place) {
-    place = Object.assign(document.createElement("p"), { className: "visually-hidden" });
-    place.setAttribute("role", "status");
-    page.querySelector("main").append(place);
-  }
-  let spoken = -SPEAK_EVERY;
-  let timer = null;
-  return (sentence) => {
-    clearTimeout(timer);
-    timer = setTimeout(() => {
-      spoken = performance.now();
-      place.textContent = sentence;
-    }, Math.max(0, spoken + SPEAK_EVERY - performance.now()));
-  };
-}
 
 function showState(page, search) {
   for (const place of page.querySelectorAll("[data-state]")) {

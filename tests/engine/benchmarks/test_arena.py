@@ -15,16 +15,16 @@ from engine import api
 from engine.benchmarks import tables
 from engine.benchmarks.arena import (
     LandscapeField,
-    Run,
     TableField,
     arena,
-    curve,
     field_of,
     label,
     play,
     summary,
 )
 from engine.benchmarks.landscapes import LANDSCAPES
+from engine.benchmarks.statistics import holm
+from engine.benchmarks.tracks import track
 from engine.errors import Invalid
 from engine.estimation.tabular import Options
 from engine.perform import perform, trial_seed
@@ -47,6 +47,7 @@ def test_evolution_and_random_search_reproduce_the_sheet() -> None:
     assert [evolution["curve"]["mean"][n] for n in at] == pytest.approx([0.059, 0.018, 0.0045], abs=0.015)
     assert evolution["regret"]["mean"] <= 0.012 and evolution["p_against_random"] < 0.01
     assert random["p_against_random"] is None and evolution["mean_rank"] < random["mean_rank"]
+    assert evolution["p_holm"] == evolution["p_against_random"] and "Holm" not in found["words"][0]
     assert "lower than that of random search" in found["words"][0] and "more than chance explains" in found["words"][0]
 
 
@@ -94,6 +95,14 @@ def test_options_beside_the_name_make_another_contestant() -> None:
     assert label(other) == "aging_evolution (population=5, sample=2)"
 
 
+def test_several_strategies_are_corrected_for_being_several() -> None:
+    other = {"name": "aging_evolution", "population": 5, "sample": 2}
+    found = arena(L2, [EVOLUTION, other], range(6), 60)
+    raw = [row["p_against_random"] for row in found["strategies"]]
+    assert [row["p_holm"] for row in found["strategies"]] == holm(raw) and min(holm(raw)) == pytest.approx(2 * min(raw))
+    assert all("corrected by Holm for 2 comparisons" in sentence for sentence in found["words"])
+
+
 def test_progress_is_told() -> None:
     seen: list[tuple[int, int]] = []
     arena(L2, [EVOLUTION], range(3), 10, lambda done, total: seen.append((done, total)))
@@ -125,21 +134,6 @@ def test_an_exhausted_strategy_keeps_its_answer(tiny: Path) -> None:
     """Fewer networks than evaluations: the curve goes on level."""
     run = play(LandscapeField("L2"), {"name": "random_search", "dedup": True}, 0, 50)
     assert len(run.incumbent) == 50
-    ended = curve([Run([0.5, 0.5], [0.5, None], [1.0, 1.0])], 1.0)
-    assert ended["mean"] == [0.5, 0.5] and ended["recent"] == [0.5, 0.5] and ended["cost"] == [1, 1]
-
-
-def test_curves_have_a_band_and_the_current_population() -> None:
-    runs = [Run([0.4, 0.2], [0.4, 0.2], [1.0, 2.0]), Run([0.6, 0.2], [0.6, 0.8], [1.0, 4.0])]
-    found = curve(runs, 1.0)
-    assert found["evaluations"] == [1, 2] and found["cost"] == [1, 3]
-    assert found["mean"] == pytest.approx([0.5, 0.2]) and found["recent"] == pytest.approx([0.5, 0.5])
-    assert found["low"][0] == pytest.approx(0.5 - 1.96 * 0.1) and found["high"][1] == pytest.approx(0.2)
-
-
-def test_long_curves_are_thinned() -> None:
-    found = curve([Run([0.0] * 1000, [0.0] * 1000, [1.0] * 1000)], 1.0)
-    assert len(found["evaluations"]) == 100 and found["evaluations"][0] == 1 and found["evaluations"][-1] == 1000
 
 
 def test_on_a_table_outcomes_are_those_of_the_estimation(tiny: Path) -> None:
@@ -186,7 +180,8 @@ def test_everything_is_data() -> None:
 def test_a_summary_of_runs_from_elsewhere_is_the_same() -> None:
     """What the web plays piece by piece comes together as one call would have it."""
     whole = arena(L2, [RANDOM, EVOLUTION], range(3), 30)
-    runs = {strategy["name"]: [play(L2, strategy, seed, 30) for seed in range(3)] for strategy in (RANDOM, EVOLUTION)}
+    runs = {strategy["name"]: [track(play(L2, strategy, seed, 30), L2.nothing) for seed in range(3)]
+            for strategy in (RANDOM, EVOLUTION)}
     assert summary(L2, runs, runs["random_search"], range(3), 30) == whole
 
 

@@ -10,7 +10,7 @@ import pytest
 from scipy.stats import rankdata, studentized_range
 from scipy.stats import wilcoxon as theirs
 
-from engine.benchmarks.statistics import NEMENYI, critical_difference, mean_ranks, ranked, standard_error, wilcoxon
+from engine.benchmarks.statistics import NEMENYI, critical_difference, holm, mean_ranks, ranked, standard_error, wilcoxon
 
 
 def pairs(count: int, shift: float, seed: int, digits: int | None = None) -> tuple[list[float], list[float]]:
@@ -74,3 +74,8 @@ def test_the_critical_difference() -> None:
 
 def test_standard_error() -> None:
     assert standard_error([1.0]) == 0 and standard_error([1.0, 3.0]) == pytest.approx(1.0)
+
+
+def test_holm_steps_down_and_never_turns_the_order_round() -> None:
+    assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    assert holm([0.9, 0.8]) == [1.0, 1.0] and holm([]) == [] and holm([0.2]) == [0.2]

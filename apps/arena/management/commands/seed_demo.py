@@ -1,4 +1,4 @@
-"""Puts two searches on the handwritten digits into the first owner's list. The worker runs them for real."""
+"""Puts two searches on the handwritten digits and an arena into the first owner's lists. The worker runs them for real."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from django.core.management.base import BaseCommand, CommandParser
 from django.db import transaction
 
 from apps.accounts.services import owner
+from apps.arena import services as arenas
+from apps.arena.models import Arena
 from apps.searches import services
 from apps.searches.models import Search
 
@@ -20,21 +22,26 @@ DEMOS = {
                        "estimation": {"name": "scratch", **CPU},
                        "strategy": {"name": "aging_evolution", "population": 10, "sample": 3}},
 }
+ARENA_KEY = "demo-arena"
+ARENA = {"field": "landscape:L2", "strategies": ["aging_evolution", "reinforce"], "seeds": 10, "first_seed": 0, "evaluations": 200}
 
 
 class Command(BaseCommand):
-    help = "Start the demo searches: a short one that soon is finished, and a longer one. Those that are there stay."
+    help = "Start two demo searches, a short and a longer one, and an arena of evolution, RL and random search. What is there stays."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--if-empty", action="store_true", help="only where there is no search at all yet")
+        parser.add_argument("--if-empty", action="store_true", help="only where there is no search and no arena yet")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        if options["if_empty"] and Search.objects.exists():
+        if options["if_empty"] and (Search.objects.exists() or Arena.objects.exists()):
             return
         person = owner()
         there = set(Search.objects.filter(owner=person, idempotency_key__in=DEMOS).values_list("idempotency_key", flat=True))
         with transaction.atomic():
             for key in (key for key in DEMOS if key not in there):
                 services.create(person, DEMOS[key], key)
-        if len(there) < len(DEMOS):
-            self.stdout.write("The demo searches are in the list; the worker runs them.")
+            begun = not Arena.objects.filter(owner=person, idempotency_key=ARENA_KEY).exists()
+            if begun:
+                arenas.create(person, ARENA, ARENA_KEY)
+        if begun or len(there) < len(DEMOS):
+            self.stdout.write("The demo searches and the demo arena are in their lists; the worker runs them.")

@@ -1,0 +1,81 @@
+"""The list of arenas, the form, the page of one, its figures, and what its owner can do."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from apps.arena import charts, selectors, services
+from apps.arena.forms import NewArena
+from apps.arena.models import Arena
+from engine import api
+
+
+@never_cache
+@require_safe
+def listing(request: HttpRequest) -> HttpResponse:
+    return render(request, "arena/list.html", {"page": selectors.page(request.user, request.GET)})
+
+
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+def new(request: HttpRequest) -> HttpResponse:
+    """The form; its address may fill it."""
+    posted = request.method == "POST"
+    form = NewArena(dict(request.POST.lists())) if posted else NewArena.blank(request.GET.dict())
+    if posted and (made := _made(request, form)):
+        return redirect(made)
+    return render(request, "arena/new.html", {"form": form}, status=422 if form.problems else 200)
+
+
+def _made(request: HttpRequest, form: NewArena) -> Arena | None:
+    """The arena that was asked for; where there is none, what is wrong stands in the form."""
+    if form.valid():
+        try:
+            return services.create(request.user, form.checked, form.key)
+        except api.Invalid as error:
+            form.refuse(error)
+    return None
+
+
+@never_cache
+@require_safe
+def detail(request: HttpRequest, arena_id: UUID) -> HttpResponse:
+    return render(request, "arena/detail.html", charts.page(request.user, selectors.readable(request.user, arena_id)))
+
+
+@never_cache
+@require_safe
+def figures(request: HttpRequest, arena_id: UUID) -> JsonResponse:
+    """What the page draws, as data."""
+    return JsonResponse(charts.figures(selectors.readable(request.user, arena_id)))
+
+
+@never_cache
+@require_safe
+def results(request: HttpRequest, arena_id: UUID) -> HttpResponse:
+    arena = selectors.readable(request.user, arena_id)
+    named = {"Content-Disposition": f'attachment; filename="arena-{arena.pk}.csv"'}
+    return HttpResponse(charts.results_csv(arena), content_type="text/csv; charset=utf-8", headers=named)
+
+
+@require_POST
+def stop(request: HttpRequest, arena_id: UUID) -> HttpResponse:
+    arena = selectors.own(request.user, arena_id)
+    try:
+        services.stop(arena, request.user)
+    except services.Ended as error:
+        return render(request, "arena/refused.html", {"arena": arena, "reason": str(error)}, status=409)
+    return redirect(arena)
+
+
+@require_POST
+def delete(request: HttpRequest, arena_id: UUID) -> HttpResponse:
+    services.delete(selectors.own(request.user, arena_id), request.user)
+    messages.success(request, "The arena is deleted.")
+    return redirect("arena:list")
