@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from engine import api
 from engine.search import Search
 from engine.spec import parse
 
@@ -146,3 +147,15 @@ def test_it_ends_when_its_input_ends(talk: Talk) -> None:
     assert talk.process.stdin
     talk.process.stdin.close()
     assert talk.process.wait(timeout=20) == 0
+
+
+def test_it_plays_a_run_of_an_arena_without_torch() -> None:
+    player = Talk("light")
+    asked = {"table": None, "landscape": "L2", "strategy": {"name": "aging_evolution"}, "seed": 3, "evaluations": 30}
+    player.say(op="play", order="p", **asked)
+    assert player.hear()["result"] == {"kind": "played", "track": api.arena_run(**asked)}
+    assert "libtorch" not in Path(f"/proc/{player.process.pid}/maps").read_text()
+    player.say(op="play", order="q", **{**asked, "strategy": {"name": "magic"}})
+    assert player.hear()["result"]["error_kind"] == "invalid"
+    player.process.kill()
+    player.process.wait()

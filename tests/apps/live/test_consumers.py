@@ -10,11 +10,13 @@ import pytest
 from channels.db import database_sync_to_async
 from django.test import Client
 
+from apps.arena import services
 from apps.live import consumers, feed
 from apps.searches import broadcast
 from apps.searches.models import Search
 from tests.apps.live.conftest import Dial, collect, later
 
+ARENA = {"field": "landscape:L2", "strategies": ["aging_evolution"], "seeds": 2, "first_seed": 0, "evaluations": 20}
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.asyncio]
 
 
@@ -170,3 +172,22 @@ async def test_closed_when_the_search_is_no_longer_visible(search: Search, clien
     assert (await socket.connect())[0]
     await Search.objects.filter(id=search.id).aupdate(owner=stranger)
     assert (await socket.receive_output(3))["code"] == 4403
+
+
+async def test_the_socket_of_an_arena_tells_its_log_to_whoever_is_signed_in(client: Client, dial: Dial, person: Any,
+                                                                            stranger: Any) -> None:
+    made = await database_sync_to_async(services.create)(person, ARENA)
+    foreign = Client()
+    await database_sync_to_async(foreign.force_login)(stranger)
+    for viewer in (client, foreign):
+        socket = dial(viewer, path=f"/ws/arena/{made.pk}/?from=0")
+        assert (await socket.connect())[0]
+        assert [event["type"] for event in (await socket.receive_json_from())["events"]] == ["arena_state"]
+        if viewer is client:
+            await database_sync_to_async(services.stop)(made, person)
+            assert (await socket.receive_json_from())["events"][0]["data"]["state"] == "stopped"
+            made = await database_sync_to_async(services.create)(person, ARENA)
+        await socket.disconnect()
+    for path in (f"/ws/arena/{made.pk}/?from=0", f"/ws/arena/{uuid4()}/?from=0"):
+        answer = await dial(None if str(made.pk) in path else client, path=path).connect()
+        assert not answer[0]

@@ -23,11 +23,12 @@ DEMOS = {
                        "strategy": {"name": "aging_evolution", "population": 10, "sample": 3}},
 }
 ARENA_KEY = "demo-arena"
-ARENA = {"field": "landscape:L2", "strategies": ["aging_evolution", "reinforce"], "seeds": 10, "first_seed": 0, "evaluations": 200}
+ARENA = {"field": "landscape:L2", "strategies": ["aging_evolution", "reinforce"], "seeds": 10, "first_seed": 0,
+         "evaluations": 200}
 
 
 class Command(BaseCommand):
-    help = "Start two demo searches, a short and a longer one, and an arena of evolution, RL and random search. What is there stays."
+    help = "Start two demo searches, and an arena of evolution, RL and random search. What is there stays."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--if-empty", action="store_true", help="only where there is no search and no arena yet")
