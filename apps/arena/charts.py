@@ -44,8 +44,8 @@ def field(arena: Arena) -> str:
 def command(arena: Arena) -> str:
     """The same from a terminal."""
     asked, (kind, _, name) = arena.document, arena.document["field"].partition(":")
-    return (f"python -m engine arena --{kind} {name} --strategies {','.join(asked['strategies'])} --seeds {asked['seeds']} "
-            f"--first-seed {asked['first_seed']} --evaluations {asked['evaluations']} --json")
+    return (f".venv/bin/python -m engine arena --{kind} {name} --strategies {','.join(asked['strategies'])} "
+            f"--seeds {asked['seeds']} --first-seed {asked['first_seed']} --evaluations {asked['evaluations']} --json")
 
 
 def figures(arena: Arena) -> dict[str, Any]:

@@ -107,8 +107,8 @@ def _card(card: Mapping[str, Any] | None) -> str:
         return "A function with a known optimum: every network can be evaluated."
     found, recipe = card["completeness"], card["recipe"]
     part = "" if found["share"] == 1 else " What is not measured yet counts as a failed evaluation."
-    return (f"{recipe['dataset'].replace('_', '-')} at {recipe['side']}×{recipe['side']}: {found['share']:.1%} of "
-            f"{found['networks']:,} networks × {recipe['seeds']} seeds measured, {found['strings_that_answer']:,} of "
+    data = api.entry("datasets", recipe["dataset"]).title
+    return (f"{data} at {recipe['side']}×{recipe['side']}: {found['share']:.1%} of {found['networks']:,} networks × {recipe['seeds']} seeds measured, {found['strings_that_answer']:,} of "
             f"{found['strings']:,} strings answer.{part}")
 
 

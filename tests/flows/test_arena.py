@@ -83,7 +83,7 @@ def test_from_the_form_to_a_comparison(page: Page) -> None:
     with page.expect_download() as download:
         best.get_by_role("button", name="CSV").click()
     lines = list(csv.reader(Path(download.value.path()).open(encoding="utf-8", newline="")))
-    assert lines[0] == ["series", "simulated cost (s)", "regret", "low (95 %)", "high (95 %)"] and len(lines) == 121
+    assert lines[0] == ["series", "simulated cost", "regret", "low (95 %)", "high (95 %)"] and len(lines) == 121
     with page.expect_download() as download:
         page.locator("[data-panel=results]").get_by_role("link", name="CSV").click()
     assert len(Path(download.value.path()).read_text().splitlines()) == 10

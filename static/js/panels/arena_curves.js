@@ -7,7 +7,7 @@ const KINDS = {
   best: { title: "Regret of the best so far", keys: ["mean", "low", "high"], file: "best_so_far", look: "step" },
   population: { title: "Regret of the current population", keys: ["recent", "recent_low", "recent_high"], file: "population", look: "step" },
 };
-const AXES = { evaluations: "evaluations", cost: "simulated cost (s)" };
+const AXES = { evaluations: "evaluations", cost: "simulated cost" };
 const charts = new Set();
 
 // What the address asks for, so that a link shows what its sender saw.

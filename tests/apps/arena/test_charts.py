@@ -96,6 +96,6 @@ def test_results_are_a_line_a_run_and_no_formula(arena: Arena) -> None:
 
 
 def test_the_command_says_the_same(arena: Arena) -> None:
-    assert charts.command(arena) == ("python -m engine arena --landscape L2 --strategies random_search,aging_evolution,"
-                                     "local_search --seeds 3 --first-seed 5 --evaluations 40 --json")
+    assert charts.command(arena) == (".venv/bin/python -m engine arena --landscape L2 --strategies random_search,"
+                                     "aging_evolution,local_search --seeds 3 --first-seed 5 --evaluations 40 --json")
     assert charts.field(arena).startswith("Conditional chain")

@@ -104,7 +104,7 @@ def test_strategies_that_do_not_fit_say_why(browser: Client) -> None:
 
 def test_the_card_of_a_table_says_how_much_of_it_is_there(browser: Client, make: Make) -> None:
     form = browser.get("/arena/new/").content.decode()
-    assert re.search(r"fashion-mnist at 8×8: [\d.]+% of 8,765 networks × 2 seeds measured", form)
+    assert re.search(r"Fashion-MNIST at 8×8: [\d.]+% of 8,765 networks × 2 seeds measured", form)
     arena = make(field="table:fashion")
     page = browser.get(arena.get_absolute_url()).content.decode()
     assert ("This table is not complete" in page) == (arena.document["measured"]["share"] < 1)
