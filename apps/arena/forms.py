@@ -108,7 +108,8 @@ def _card(card: Mapping[str, Any] | None) -> str:
     found, recipe = card["completeness"], card["recipe"]
     part = "" if found["share"] == 1 else " What is not measured yet counts as a failed evaluation."
     data = api.entry("datasets", recipe["dataset"]).title
-    return (f"{data} at {recipe['side']}×{recipe['side']}: {found['share']:.1%} of {found['networks']:,} networks × {recipe['seeds']} seeds measured, {found['strings_that_answer']:,} of "
-            f"{found['strings']:,} strings answer.{part}")
+    return (f"{data} at {recipe['side']}×{recipe['side']}: {found['share']:.1%} of {found['networks']:,} networks "
+            f"× {recipe['seeds']} seeds measured, {found['strings_that_answer']:,} of {found['strings']:,} strings "
+            f"answer.{part}")
 
 
