@@ -13,6 +13,7 @@ from engine.architecture.cost import measure as measure_graph
 from engine.architecture.drawing import draw as draw_architecture
 from engine.benchmarks import arena as arena_of
 from engine.benchmarks import tables as measured
+from engine.benchmarks.tracks import Track, track
 from engine.budget import Budget, Execution, Finals
 from engine.constraints import Constraints
 from engine.convert import convert
@@ -101,15 +102,15 @@ def arena_run(table: str | None, landscape: str | None, strategy: Mapping[str, A
               evaluations: int) -> dict[str, Any]:
     """One strategy with one seed: the piece of an arena that a worker does. JSON data for `arena_summary`."""
     field = arena_of.field_of(table, landscape)
-    return asdict(arena_of.track(arena_of.play(field, strategy, seed, evaluations), field.nothing))
+    return asdict(track(arena_of.play(field, strategy, seed, evaluations), field.nothing))
 
 
 def arena_summary(table: str | None, landscape: str | None, runs: Mapping[str, Sequence[Mapping[str, Any]]],
                   baseline: Sequence[Mapping[str, Any]], seeds: Sequence[int], evaluations: int) -> dict[str, Any]:
     """What `arena` gives, from runs by label that were made piece by piece (one for each seed, in their order)."""
-    made = {name: [arena_of.Track(**run) for run in of] for name, of in runs.items()}
+    made = {name: [Track(**run) for run in of] for name, of in runs.items()}
     field = arena_of.field_of(table, landscape)
-    return arena_of.summary(field, made, [arena_of.Track(**run) for run in baseline], seeds, evaluations)
+    return arena_of.summary(field, made, [Track(**run) for run in baseline], seeds, evaluations)
 
 
 def parts() -> dict[str, list[dict[str, Any]]]:

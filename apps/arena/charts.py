@@ -75,7 +75,7 @@ def _compared(arena: Arena, runs: Mapping[str, Sequence[Run]], seeds: Sequence[i
     baseline = arena.document["strategies"][0]
     if not seeds or baseline not in runs or len(runs) < 2:
         return {"strategies": [], "words": [], "critical_difference": None}
-    tracks = {name: [run.track for run in of] for name, of in runs.items()}
+    tracks = {name: [run.track or {} for run in of] for name, of in runs.items()}
     return api.arena_summary(**arena.place, runs=tracks, baseline=tracks[baseline], seeds=seeds,
                              evaluations=arena.document["evaluations"])
 
