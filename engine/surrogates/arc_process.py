@@ -4,8 +4,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from operator import itemgetter
 from typing import NamedTuple
 
 import numpy as np
@@ -24,6 +25,7 @@ NOISE = (-4.0, 1.0)                             # prior of the logarithm of the 
 WIDTH = math.sqrt(3.0)                          # deviation of the prior of the logarithm of a radius
 TURN = 1.5                                      # of the logit of an angle
 BOUND = 7.0                                     # of every hyperparameter in its form without bounds, on either side
+STARTS = (0.0, 2.0)                             # a fit begins here, from the middle of the prior of the radii's logarithms
 BLOCK = 2048                                    # rows that are predicted at once
 
 
@@ -93,8 +95,8 @@ class ArcProcess(torch.nn.Module):
         return found
 
     def fit(self, rows: Floats, values: Floats, steps: int) -> None:
-        """From the same beginning every time, so that a fit depends on nothing but what it is fitted to."""
-        self.reset()
+        """From the same beginnings every time, so that a fit depends on nothing but what it is fitted to. From short radii
+        alone everything may look like noise: a decision that matters a lot is then never found. The likelier end counts."""
         hyper, given = list(self.parameters()), torch.from_numpy(values)
         prepared = self.kernel.prepared(torch.from_numpy(rows))
 
@@ -105,11 +107,19 @@ class ArcProcess(torch.nn.Module):
             slopes = torch.autograd.grad(found, hyper)
             return float(found.detach()), torch.nn.utils.parameters_to_vector(slopes).numpy()
 
-        begin = torch.nn.utils.parameters_to_vector(hyper).detach().numpy()
+        ends = [self._descend(loss, start, steps) for start in STARTS]
+        with torch.no_grad():
+            torch.nn.utils.vector_to_parameters(torch.from_numpy(min(ends, key=itemgetter(0))[1]), hyper)
+
+    def _descend(self, loss: Callable[[Floats], tuple[float, Floats]], start: float, steps: int) -> tuple[float, Floats]:
+        """The lowest loss that was reached from a beginning, and where."""
+        self.reset()
+        with torch.no_grad():
+            self.kernel.log_radius.add_(start)
+        begin = torch.nn.utils.parameters_to_vector(self.parameters()).detach().numpy()
         best = minimize(loss, begin, jac=True, method="L-BFGS-B", bounds=[(-BOUND, BOUND)] * len(begin),
                         options={"maxiter": steps, "maxfun": 2 * steps})
-        with torch.no_grad():
-            torch.nn.utils.vector_to_parameters(torch.from_numpy(best.x.copy()), hyper)
+        return float(best.fun), best.x.copy()
 
     def radii(self) -> dict[str, float]:
         """How much each group of decisions matters."""

@@ -133,8 +133,9 @@ def test_a_fit_raises_the_likelihood_and_forgets_the_one_before() -> None:
     assert all(torch.equal(a, b) for a, b in zip(first.parameters(), again.parameters(), strict=True))
 
 
-def test_it_finds_out_which_decisions_matter() -> None:
-    rows, values = data(120, noise=0.05)
+@pytest.mark.parametrize("seed", range(5))
+def test_it_finds_out_which_decisions_matter(seed: int) -> None:
+    rows, values = data(120, seed, noise=0.05)
     ours = process()
     ours.fit(rows, values, 60)
     radii = ours.radii()
