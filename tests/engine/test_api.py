@@ -52,3 +52,9 @@ def test_an_unknown_entry_is_named_with_the_known_ones() -> None:
 
 def test_every_strategy_fits_some_space() -> None:
     assert all(any(answer is True for answer in row.values()) for row in api.compatible().values())
+
+
+def test_which_estimation_performs_what_a_strategy_asks_for() -> None:
+    table = api.performed()
+    assert table["darts"]["shared"] is True and "epochs of a supernet" in str(table["darts"]["scratch"])
+    assert table["random_search"]["scratch"] is table["random_search"]["shared"] is True

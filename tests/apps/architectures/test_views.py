@@ -13,6 +13,7 @@ from django.test import Client
 
 from apps.searches.models import Download, Search
 from tests.apps.architectures.conftest import Address
+from tests.apps.searches.conftest import add_epoch
 
 ENDS = ("", "drawing.json", "download.zip")
 
@@ -106,3 +107,29 @@ def test_a_file_that_is_gone_is_made_again(browser: Client, search: Search, arti
     (artifacts / "made.zip").unlink()
     assert browser.get(at(0, "download.zip")).status_code == 202
     assert Download.objects.get().state == "wanted"
+
+
+def test_an_epoch_of_shared_weights_has_a_page_but_no_network(browser: Client, search: Search, at: Address) -> None:
+    add_epoch(search, 3)
+    add_epoch(search, 4, "failed")
+    text = browser.get(at(3)).content.decode()
+    assert "epoch 4 of the supernet" in text and "nor_conv_3x3" not in text.split("<h1")[0]
+    assert text.count('<th scope="row">') == 6 and "0.3000" in text and f'href="{at(2)}"' in text
+    drawn = json.loads(re.search(r'<script id="drawing" type="application/json">(.*?)</script>', text)[1])
+    assert drawn["cell"]["nodes"]
+    assert "it broke" in browser.get(at(4)).content.decode()
+    assert browser.get(at(3, "drawing.json")).status_code == 404
+    refused = browser.get(at(3, "download.zip"))
+    assert refused.status_code == 409 and "no trained network" in refused.content.decode()
+
+
+def test_a_score_read_off_shared_weights_offers_no_download_and_names_whose_they_are(
+        browser: Client, search: Search, at: Address) -> None:
+    add_epoch(search, 3)
+    trial = search.trials.get(number=1)
+    trial.work["weights"] = {"source": "shared", "trial": 3, "morphs": []}
+    trial.score_kind = "shared"
+    trial.save()
+    text = browser.get(at(1)).content.decode()
+    assert "download.zip" not in text and f'<a href="{at(3)}">trial 3</a>' in text
+    assert browser.get(at(1, "download.zip")).status_code == 409

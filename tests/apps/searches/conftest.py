@@ -54,6 +54,27 @@ def in_state(search: Search, state: str) -> Search:
     return search
 
 
+REPORT = {"train_loss": 1.5, "valid_loss": 2.0, "valid_score": 0.25, "skips": 1,
+          "tables": {"cell": {"edges": [f"{i} to {j}" for j in range(1, 4) for i in range(j)],
+                              "ops": ["none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3"]}},
+          "alphas": {"cell": {"softmax": [[0.1, 0.2, 0.3, 0.3, 0.1]] * 6, "raw": [[0.0] * 5] * 6}},
+          "entropy": {"cell": [1.5] * 6},
+          "derived": {"kind": "nas_bench_201", "genotype": {
+              "arch": "|nor_conv_3x3~0|+|none~0|skip_connect~1|+|none~0|none~1|nor_conv_1x1~2|"}}}
+
+
+def add_epoch(search: Search, number: int, status: str = "done", score: float | None = 0.99, **more: Any) -> Trial:
+    """An epoch of shared weights as it would be after its outcome."""
+    work = {"type": "supernet_epoch", "index": number, "origin": {"how": "supernet"}, "trial": number,
+            "continues": number - 1 if number else None, "settings": {}}
+    metrics = {"curve": [score]} if status == "done" else {"error": "it broke"}
+    outcome = {"status": status, "score": score, "score_kind": "shared", "metrics": metrics, "spend": {}, "artifact": None,
+               "payload": REPORT if status == "done" else {}}
+    score = score if status == "done" else None
+    return Trial.objects.create(search=search, number=number, work=work, status=status, score=score, score_kind="shared",
+                                outcome=outcome, **more)
+
+
 def add(search: Search, number: int, status: str = "pending", score: float | None = None, **more: Any) -> Trial:
     """A trial as it would be after its outcome (or before)."""
     genotype = next(iter(api.sample(search.document["space"], 1, number)))["genotype"]

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from apps.searches import recorder, selectors
 from apps.searches.models import Search
-from tests.apps.searches.conftest import Make, add, in_state
+from tests.apps.searches.conftest import Make, add, add_epoch, in_state
 
 
 def test_what_is_not_mine_is_not_there(search: Search, person: Any, stranger: Any) -> None:
@@ -72,6 +72,18 @@ def test_the_leaderboard_ranks_and_never_mixes_kinds(search: Search) -> None:
     assert [trial.number for trial in selectors.leaderboard(search, 2, after=1)] == [5, 2]
     best = selectors.incumbent(search)
     assert best is not None and best.number == 4 and "architecture" in best.work
+
+
+def test_epochs_of_shared_weights_are_no_networks(search: Search, person: Any) -> None:
+    """Whatever they score: not on the leaderboard, not the incumbent, not counted as trained."""
+    add_epoch(search, 0)
+    assert selectors.incumbent(search) is None and selectors.leaderboard(search) == []
+    add(search, 1, "done", 0.5, score_kind="shared")
+    best = selectors.incumbent(search)
+    assert best is not None and best.number == 1 and [t.number for t in selectors.leaderboard(search)] == [1]
+    [listed] = selectors.searches_of(person)
+    assert listed.trials_done == 1 and listed.best_score == 0.5
+    assert [row["encoding_id"] for row in selectors.rows(search)] == ["", "e1"]
 
 
 def test_no_incumbent_without_a_success(search: Search) -> None:

@@ -18,7 +18,7 @@ from apps.searches import recorder
 from apps.searches.charts import guarded
 from apps.searches.models import Search
 from engine import api
-from tests.apps.searches.conftest import DOCUMENT, Make, add, in_state
+from tests.apps.searches.conftest import DOCUMENT, Make, add, add_epoch, in_state
 
 ACTIONS = ("pause", "resume", "stop", "clone", "extend", "archive", "delete")
 
@@ -183,6 +183,23 @@ def test_the_page_carries_everything_and_its_seq(browser: Client, search: Search
     assert shown["urls"]["drawing"] == f"{search.get_absolute_url()}trials/{{n}}/drawing.json"
     rows = re.findall(r'<tr data-trial="(\d)">', answer.content.decode())
     assert rows == ["1", "0", "2"]
+
+
+def test_a_search_that_trains_shared_weights_shows_how_far_they_are(browser: Client, search: Search) -> None:
+    search.document["strategy"] = {"name": "darts", "epochs": 4}
+    search.save()
+    add_epoch(search, 0)
+    add_epoch(search, 1, "failed")
+    answer = browser.get(search.get_absolute_url())
+    figures, text = answer.context["figures"], answer.content.decode()
+    assert figures["supernet"] == {"done": 1, "of": 4} and figures["share"] == 25 and figures["best"] is None
+    assert figures["done"] == figures["ended"] == figures["failed"] == figures["distinct"] == 0
+    assert "1 of 4 epochs of the supernet" in text and not re.findall(r'<tr data-trial="(\d)">', text)
+    add(search, 2, "done", 0.5, score_kind="shared")
+    answer = browser.get(search.get_absolute_url())
+    row = re.search(r'<tr data-trial="2">.*?</tr>', answer.content.decode())
+    assert answer.context["figures"]["supernet"] is None and row is not None and "download.zip" not in row[0]
+    assert browser.get(f"{search.get_absolute_url()}leaderboard.csv").content.decode().count("\n") == 2
 
 
 def test_the_page_asks_the_database_as_often_for_many_trials_as_for_few(browser: Client, search: Search,

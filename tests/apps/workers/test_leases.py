@@ -209,3 +209,16 @@ def test_the_database_itself_refuses_a_lease_without_an_owner(make: Make) -> Non
         Trial.objects.update(status="running")
     with pytest.raises(IntegrityError):
         Trial.objects.update(status="done", lease_token=F("lease_token") + 1)
+
+
+def test_an_epoch_of_shared_weights_is_never_the_incumbent(make: Make, slot: Slot) -> None:
+    search = make()
+    proposed(search, 2)
+    lease = held(slot)
+    spec, outcome = api.parse(search.document), api.Outcome("done", 0.99, "shared")
+    work = api.work_from({"type": "supernet_epoch", "index": 0, "origin": {}, "trial": lease.number})
+    Trial.objects.filter(pk=lease.trial_id).update(encoding_id="")
+    leases.finish(lease, spec, work, outcome)
+    assert "incumbent" not in types(search)
+    finish(search, held(slot), api.Outcome("done", 0.5, "shared"))
+    assert types(search).count("incumbent") == 1, "the epoch's score is not compared with"
