@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from engine.architecture.architecture import Architecture
 from engine.architecture.graph import Shape
@@ -58,10 +58,10 @@ class Site:
 class Phases:
     """Asks for epoch after epoch, each going on where the one before ended. An epoch that failed is the last one.
 
-    Rows give it back but for `asked`, which is the state."""
+    Rows give it back but for `asked`, which is the state. `source`: what candidates' weights are."""
 
-    def __init__(self, epochs: int) -> None:
-        self.epochs = epochs
+    def __init__(self, epochs: int, source: Literal["shared", "generated"] = "shared") -> None:
+        self.epochs, self.source = epochs, source
         self.asked = 0
         self.trained: int | None = None         # the trial of the newest epoch that succeeded
         self.reports: Mapping[str, Any] = {}    # its payload
@@ -91,7 +91,7 @@ class Phases:
         """An architecture to score with the shared weights; None where there are none."""
         if self.trained is None:
             return None
-        return Candidate(architecture, weights=Weights("shared", self.trained), origin=origin)
+        return Candidate(architecture, weights=Weights(self.source, self.trained), origin=origin)
 
     def told(self, work: Work, outcome: Outcome) -> bool:
         """Whether it was an epoch that succeeded."""

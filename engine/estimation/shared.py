@@ -18,7 +18,7 @@ from engine.options import choice, integer, real
 from engine.phases import Site
 from engine.registry import discover, estimation
 from engine.rng import stream_seed
-from engine.work import Candidate, Outcome, SupernetEpoch
+from engine.work import Candidate, Outcome, ScoreKind, SupernetEpoch
 
 if TYPE_CHECKING:                               # reached in `perform`: declaring must not import torch
     from engine.checkpoint import Checkpoints
@@ -28,6 +28,7 @@ Known = tuple["Sharing", Mapping[str, Any]]             # a supernet and what wa
 _resident: dict[tuple[str, str], Known] = {}            # of a warm process: the last one, by its checkpoint and device
 
 
+SCORES: Mapping[str, ScoreKind] = {"shared": "shared", "generated": "hypernetwork"}        # by the source of the weights
 BESIDE = ("identity", "settings", "older", "continues", "until", "seconds")       # saved beside the training's own state
 
 
@@ -48,14 +49,14 @@ class Options(scratch.Options):
             summary="Train one network that holds all architectures, score each with its part of the weights; the best are "
                     "trained from scratch in the end.",
             presets={"paper": {**scratch.PAPER, "arch_share": 0.5}, "cpu": {**scratch.CPU, "arch_share": 0.5}},
-            performs={"scratch", "shared", "supernet"})
+            performs={"scratch", "shared", "generated", "supernet"})
 class Shared:
     def __init__(self, options: Options) -> None:
         self.options = options
 
     def perform(self, work: Candidate | SupernetEpoch, context: Context) -> Outcome:
         """Raises Interrupted when asked to stop."""
-        if isinstance(work, Candidate) and work.weights.source != "shared":
+        if isinstance(work, Candidate) and work.weights.source not in SCORES:
             own = {f.name: getattr(self.options, f.name) for f in fields(scratch.Options)}
             return scratch.Scratch(scratch.Options(**own)).perform(work, context)
         import torch
@@ -150,6 +151,7 @@ class Epoch:
         self.checkpoints: Checkpoints
         self.sharing: Sharing
         self.older: int | None = None           # the trial before the one that this one continues
+        self.saved = -1                         # the step of the newest checkpoint
         self.until = 0                          # epochs of the supernet when this one is done
         self.seconds = 0.0                      # in earlier slices
         self.began = self.saved_at = time.monotonic()
@@ -161,7 +163,8 @@ class Epoch:
             if border or time.monotonic() - self.saved_at >= self.options.checkpoint_seconds:
                 self._save()
             if not border and self.context.stop():
-                self._save()
+                if self.saved != self.sharing.step:
+                    self._save()
                 raise Interrupted
         report = {**self.sharing.report(), "tables": self._tables()}
         self._emit("epoch", epoch=1, epochs=1, score=report["valid_score"], train_loss=report["train_loss"],
@@ -198,7 +201,7 @@ class Epoch:
 
     def _save(self) -> None:
         saved = self.checkpoints.save({**self.sharing.state_dict(), **self._beside()}, self.sharing.step)
-        self.saved_at = time.monotonic()
+        self.saved, self.saved_at = saved.step, time.monotonic()
         self._emit("checkpoint", epoch=self.sharing.epoch, step=saved.step, sha256=saved.sha256, size=saved.size)
 
     def _tidy(self) -> None:
@@ -238,7 +241,7 @@ class Ranking:
         metrics = {"parameters": cost.parameters, "flops": cost.flops, "macs": cost.macs, "input": list(data.shape),
                    "classes": len(data.classes), "supernet": self.work.weights.trial}
         spend = {"seconds": time.monotonic() - began, "epochs": 0.0}
-        return limits.judged(Outcome("done", score, "shared", metrics, spend))
+        return limits.judged(Outcome("done", score, SCORES[self.work.weights.source], metrics, spend))
 
     def _score(self, sharing: Sharing) -> float:
         choice = sharing.sampler.choice(self.work.architecture)

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from torch import Tensor
 
 from engine.architecture.architecture import Architecture
+from engine.architecture.relaxed import Relaxed
 from engine.nets.alphas import Alphas
 from engine.nets.bilevel import first_order, second_order
 from engine.nets.sampler import Draw, Step
@@ -30,17 +31,20 @@ class Learning(NamedTuple):
 
 class Mixture:
     """`weigh` says what of the supernet takes part and how much of it, `derive` how strong each operation is in the end:
-    softmax for both, if they are not given."""
+    softmax for both, if they are not given. `relaxed` stands for the space's own supernet (more operations on an edge,
+    fewer channels in a mixture)."""
 
     closing = 0
 
-    def __init__(self, site: Site, learning: Learning, weigh: Weigh | None = None, derive: Derive | None = None) -> None:
+    def __init__(self, site: Site, learning: Learning, weigh: Weigh | None = None, derive: Derive | None = None,
+                 relaxed: Relaxed | None = None) -> None:
         self.space, self.learning = site.space, learning
-        self.supernet = Supernet(site.space.supernet(site.shape, site.classes), site.shape)
+        self.supernet = Supernet(relaxed or site.space.supernet(site.shape, site.classes), site.shape)
         relaxed = self.supernet.relaxed
         self.alphas = Alphas(relaxed.tables, site.seed, site.device, lr=learning.lr, betas=learning.betas,
                              weight_decay=learning.weight_decay)
-        self.weigh = weigh or (lambda alphas, step: Choice(relaxed.everything, alphas.probabilities()))
+        everything = relaxed.everything
+        self.weigh = weigh or (lambda alphas, step: Choice(everything, alphas.probabilities()))
         self.derive = derive or Alphas.strengths
 
     def draw(self, step: Step) -> Sequence[Draw]:
@@ -57,7 +61,7 @@ class Mixture:
     def choice(self, architecture: Architecture) -> Choice:
         return Choice(self.space.path(architecture))
 
-    def report(self) -> dict[str, Any]:
+    def report(self, step: Step) -> dict[str, Any]:
         derived = self.space.derived(self.derive(self.alphas))
         return {**self.alphas.document(), "derived": derived.document(), "skips": self.space.skips(derived)}
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from engine.architecture.architecture import Architecture
+from engine.architecture.relaxed import Relaxed
 from engine.nets.sampler import Draw, Step
 from engine.nets.supernet import Choice, Supernet
 from engine.phases import Site
@@ -13,13 +14,14 @@ from engine.phases import Site
 
 class Paths:
     """`drawn` gives the architectures of a step, uniform samples of the space if it is not given; several of them add up
-    their gradients before the weights move."""
+    their gradients before the weights move. `relaxed` stands for the space's own supernet."""
 
     closing = 0
 
-    def __init__(self, site: Site, drawn: Callable[[Step], Sequence[Architecture]] | None = None) -> None:
+    def __init__(self, site: Site, drawn: Callable[[Step], Sequence[Architecture]] | None = None,
+                 relaxed: Relaxed | None = None) -> None:
         self.space = site.space
-        self.supernet = Supernet(site.space.supernet(site.shape, site.classes), site.shape)
+        self.supernet = Supernet(relaxed or site.space.supernet(site.shape, site.classes), site.shape)
         self.drawn = drawn or (lambda step: [self.space.sample(step.rng).architecture])
 
     def draw(self, step: Step) -> Sequence[Draw]:
@@ -31,7 +33,7 @@ class Paths:
     def choice(self, architecture: Architecture) -> Choice:
         return Choice(self.space.path(architecture))
 
-    def report(self) -> dict[str, Any]:
+    def report(self, step: Step) -> dict[str, Any]:
         return {}
 
     def state_dict(self) -> dict[str, Any]:

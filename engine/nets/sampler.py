@@ -3,7 +3,10 @@
 A weight-sharing method is one file in `engine/strategies/`. Its strategy asks for epochs and candidates
 (`engine.phases`); its static method `sampler(site)` makes the object below, on the machine that trains. The samplers at
 hand are `engine.nets.mixture.Mixture` (alphas that learn by gradient) and `engine.nets.paths.Paths` (one architecture a
-batch); both take functions for what a method does differently. Whatever has these methods will do.
+batch); both take functions for what a method does differently. Whatever has these methods will do: a supernet may be any
+module, and what it takes as a choice is between it and its sampler. Temperatures and other schedules follow from
+`step.progress`; what an epoch measures for an early stop (an eigenvalue, a count) goes into its report, and the strategy,
+which is told it, stops. A stage with another supernet is a new `Site.settings`, told by the strategy with the epoch.
 """
 
 from __future__ import annotations
@@ -54,6 +57,6 @@ class Sampler(Protocol):
     def draw(self, step: Step) -> Sequence[Draw]: ...           # for a weight step
     def learn(self, step: Step) -> None: ...                    # before each weight step, and in closing steps
     def choice(self, architecture: Architecture) -> Any: ...    # on which the supernet computes this architecture
-    def report(self) -> dict[str, Any]: ...                     # at the end of an epoch, for the payload: small JSON
+    def report(self, step: Step) -> dict[str, Any]: ...         # after an epoch, for its payload: small JSON; learns nothing
     def state_dict(self) -> dict[str, Any]: ...
     def load_state_dict(self, state: dict[str, Any]) -> None: ...

@@ -38,7 +38,9 @@ class SharingPlan:
     seed: int
 
     def rate(self, epoch: int) -> float:
-        return self.last_lr + (self.lr - self.last_lr) * (1 + math.cos(math.pi * epoch / self.epochs)) / 2
+        """Epochs beyond the planned ones go on with the last one."""
+        part = min(1.0, epoch / self.epochs)
+        return self.last_lr + (self.lr - self.last_lr) * (1 + math.cos(math.pi * part)) / 2
 
 
 def parted(splits: Splits, share: float, seed: int) -> tuple[Splits, Splits]:
@@ -63,7 +65,7 @@ class Moment:
     def __init__(self, sharing: Sharing, number: int, epoch: int, position: int) -> None:
         plan = sharing.plan
         self.sharing, self.number, self.epoch, self.position = sharing, number, epoch, position
-        self.progress = number / max(1, plan.epochs * sharing.steps_per_epoch)
+        self.progress = min(1.0, (epoch + position / sharing.steps_per_epoch) / plan.epochs)
         self.rng: Random = stream(plan.seed, "sampler", number)
         self.rate, self.momentum, self.decay = plan.rate(epoch), plan.momentum, plan.weight_decay
         self._batches: dict[str, tuple[Tensor, Tensor]] = {}
@@ -113,27 +115,24 @@ class Sharing:
         self.choosing = task_of(self.arch_val, plan.batch_size, stream_seed(plan.seed, "choosing"), device)
         self.weight_steps = self.learning.steps_per_epoch
         self.steps_per_epoch = self.weight_steps + sampler.closing
-        self.step = 0
+        self.step = self.epoch = self.position = 0                  # steps and epochs that are done, steps of this epoch
         self.sums = {"loss": 0.0, "right": 0.0, "seen": 0.0}        # of this epoch's weight steps
-
-    @property
-    def epoch(self) -> int:
-        """Finished epochs."""
-        return self.step // self.steps_per_epoch
 
     def advance(self) -> bool:
         """One step; True if it ended an epoch. Raises NonFinite at a loss that is none."""
-        epoch, position = divmod(self.step, self.steps_per_epoch)
-        if position == 0:
+        if self.position == 0:
             self.sums = dict.fromkeys(self.sums, 0.0)
         seed_torch(stream_seed(self.plan.seed, "supernet step", self.step), self.device.startswith("cuda"))
-        closing = position - self.weight_steps
-        moment = Moment(self, self.step, epoch, position if closing < 0 else closing)
+        closing = self.position - self.weight_steps
+        moment = Moment(self, self.step, self.epoch, self.position if closing < 0 else closing)
         self.sampler.learn(moment)
         if closing < 0:
             self._learn(moment)
-        self.step += 1
-        return self.step % self.steps_per_epoch == 0
+        self.step, self.position = self.step + 1, self.position + 1
+        if self.position < self.steps_per_epoch:
+            return False
+        self.epoch, self.position = self.epoch + 1, 0
+        return True
 
     def loss(self, task: Task, choice: Any, inputs: Tensor, labels: Tensor) -> Tensor:
         return task.loss(Chosen(self.supernet, choice), inputs, labels)
@@ -147,7 +146,9 @@ class Sharing:
                  "valid_score": sum(score for _, score in probes) / len(probes)}
         if not math.isfinite(found["valid_loss"]):
             raise NonFinite(f"the loss on arch-val became {found['valid_loss']} after epoch {self.epoch}")
-        return {**found, **self.sampler.report()}
+        moment = Moment(self, self.step, self.epoch - 1, 0)
+        moment.rng = stream(self.plan.seed, "report", self.step)
+        return {**found, **self.sampler.report(moment)}
 
     def score(self, choice: Any) -> float:
         """Of a choice on all of arch-val, normalised by the statistics of its batches."""
@@ -206,9 +207,9 @@ class Sharing:
         return found
 
     def state_dict(self) -> dict[str, Any]:
-        return {"step": self.step, "sums": dict(self.sums), "supernet": self.supernet.state_dict(),
-                "optimizer": self.optimizer.state_dict(), "sampler": self.sampler.state_dict(),
-                "tasks": [self.learning.state_dict(), self.choosing.state_dict()]}
+        return {"step": self.step, "epoch": self.epoch, "position": self.position, "sums": dict(self.sums),
+                "supernet": self.supernet.state_dict(), "optimizer": self.optimizer.state_dict(),
+                "sampler": self.sampler.state_dict(), "tasks": [self.learning.state_dict(), self.choosing.state_dict()]}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self.supernet.load_state_dict(state["supernet"])
@@ -216,7 +217,8 @@ class Sharing:
         self.sampler.load_state_dict(state["sampler"])
         for task, held in zip((self.learning, self.choosing), state["tasks"], strict=True):
             task.load_state_dict(held)
-        self.step, self.sums = state["step"], dict(state["sums"])
+        self.step, self.epoch, self.position = state["step"], state["epoch"], state["position"]
+        self.sums = dict(state["sums"])
 
 
 class Chosen(nn.Module):

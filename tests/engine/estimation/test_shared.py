@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from engine.architecture.architecture import Architecture
+from engine.checkpoint import Checkpoints
 from engine.estimation import shared
 from engine.estimation.context import Interrupted
 from engine.events import Event
@@ -158,7 +159,7 @@ def test_a_damaged_state_is_told_and_the_one_before_taken(tmp_path: Path) -> Non
     asked = iter((False, True))
     with pytest.raises(Interrupted):
         home.perform(work, stop=lambda: next(asked))
-    newest = max(tmp_path.glob("0/checkpoints/*.pt"))
+    newest = Checkpoints(tmp_path / "0" / "checkpoints").all()[0].path
     newest.write_bytes(newest.read_bytes()[:-1] + b"x")
     forgotten()
     damaged = home.perform(work)

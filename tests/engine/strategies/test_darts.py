@@ -88,7 +88,7 @@ def test_the_ranking_is_by_softmax_not_by_raw_alphas() -> None:
             table[2, 3] = 1.0                           # 0 to node 3: probability 0.40
             table[3], table[3, 3] = 2.0, 2.5            # 1 to node 3: higher, but probability 0.29
             table[4, 3] = 0.9                           # 2 to node 3: 0.38
-    genotype = sampler.report()["derived"]["genotype"]
+    genotype = sampler.report(None)["derived"]["genotype"]         # type: ignore[arg-type]
     assert [source for _, source in genotype["normal"][2:]] == [0, 2]
 
 

@@ -50,7 +50,7 @@ def test_every_operation_of_every_edge_is_trained_as_often_as_any_other() -> Non
 
 def test_it_learns_nothing_and_has_no_state() -> None:
     made = sampler()
-    assert made.report() == {} and made.state_dict() == {} and made.closing == 0
+    assert made.report(None) == {} and made.state_dict() == {} and made.closing == 0
 
 
 def test_candidates_are_random_members_scored_with_the_last_epoch() -> None:

@@ -189,6 +189,18 @@ def test_the_rate_is_half_a_cosine_by_epochs() -> None:
     assert PLAN.rate(0) == 0.1 and PLAN.rate(4) == pytest.approx(0.01) and PLAN.rate(2) == pytest.approx(0.055)
 
 
+def test_beyond_the_planned_epochs_the_last_rate_stays() -> None:
+    assert PLAN.rate(5) == PLAN.rate(400) == pytest.approx(0.01)
+
+
+def test_the_steps_tell_how_far_the_training_is() -> None:
+    sharing, seen = made("paths"), []
+    sharing.sampler.learn = lambda step: seen.append(step.progress)             # type: ignore[method-assign]
+    for _ in range(2 * sharing.steps_per_epoch):
+        sharing.advance()
+    assert seen[0] == 0.0 and seen[sharing.steps_per_epoch] == 0.25 and seen == sorted(seen)
+
+
 def test_a_loss_that_is_no_number_is_an_error_with_its_place() -> None:
     sharing = made("paths")
     with torch.no_grad():
