@@ -14,7 +14,7 @@ from engine.architecture.drawing import draw as draw_architecture
 from engine.benchmarks import arena as arena_of
 from engine.benchmarks import tables as measured
 from engine.benchmarks.tracks import Track, track
-from engine.budget import Budget, Execution, Finals
+from engine.budget import Budget, Ensemble, Execution, Finals
 from engine.constraints import Constraints
 from engine.convert import convert
 from engine.convert import texts as texts_of
@@ -30,12 +30,12 @@ from engine.search import Search
 from engine.spaces.facts import facts as facts_of
 from engine.spec import Spec, incompatible, parse, parse_space, parse_text, unperformed, unreadable
 from engine.spec import reads as kinds_read
-from engine.work import Candidate, Outcome, Work, work_from
+from engine.work import Candidate, Outcome, Selection, Work, work_from
 
 __all__ = [
-    "Architecture", "Candidate", "Entry", "Event", "Invalid", "Outcome", "Problem", "Search", "Spec", "Work", "arena",
-    "arena_fields", "arena_run", "arena_summary", "comparison", "compatible", "convert", "datasets", "describe", "draw",
-    "entry", "estimations", "facts", "finished_event", "incompatible", "inspect", "leaderboard", "measure", "parse",
+    "Architecture", "Candidate", "Entry", "Event", "Invalid", "Outcome", "Problem", "Search", "Selection", "Spec", "Work",
+    "arena", "arena_fields", "arena_run", "arena_summary", "comparison", "compatible", "convert", "datasets", "describe",
+    "draw", "entry", "estimations", "facts", "finished_event", "incompatible", "inspect", "leaderboard", "measure", "parse",
     "parse_space", "parse_text", "parts", "performed", "readable", "reads", "row", "sample", "space_document", "spaces",
     "strategies", "summary", "table", "tables", "texts", "work_from",
 ]
@@ -116,7 +116,7 @@ def arena_summary(table: str | None, landscape: str | None, runs: Mapping[str, S
 def parts() -> dict[str, list[dict[str, Any]]]:
     """The options of the document's fixed parts."""
     return {"budget": describe(Budget), "constraints": describe(Constraints), "finals": describe(Finals),
-            "execution": describe(Execution)}
+            "ensemble": describe(Ensemble), "execution": describe(Execution)}
 
 
 def compatible() -> dict[str, dict[str, bool | str]]:

@@ -40,6 +40,16 @@ class Finals:
 
 
 @dataclass(frozen=True)
+class Ensemble:
+    """An average of trained networks that closes a search of a classification task beside the finals."""
+
+    size: int | None = integer(None, low=0, high=200, optional=True,
+                               help="Picks, the best addition first; a network may be picked again. 0: no ensemble; empty: "
+                                    "as the strategy proposes (Auto-Net: 50, all others: none).")
+    library: int = integer(50, low=1, high=200, help="It picks among so many of the best trained networks.")
+
+
+@dataclass(frozen=True)
 class Execution:
     slots: int = integer(1, low=1, high=64, help="Trials that may run at the same time.")
     order: str = choice("strict", choices=("strict", "async"),

@@ -29,7 +29,7 @@ from engine.perform import perform, splits  # noqa: E402
 from engine.run import proposed_event  # noqa: E402
 from engine.search import Search  # noqa: E402
 from engine.spec import parse  # noqa: E402
-from engine.work import Candidate, Outcome, work_from  # noqa: E402
+from engine.work import Candidate, Outcome, Selection, work_from  # noqa: E402
 
 PR_SET_PDEATHSIG = 1
 Order = Mapping[str, Any]
@@ -98,8 +98,8 @@ class Child:
         from engine.export.bundle import bundle
 
         spec, work = parse(order["spec"]), work_from(order["work"])
-        if not isinstance(work, Candidate):
-            raise TypeError("only a trained candidate can be exported")
+        if not isinstance(work, Candidate | Selection):
+            raise TypeError("only trained candidates and ensembles of them can be exported")
         made = bundle(spec, work, Outcome.from_document(order["outcome"]), Path(order["folder"]), Path(order["out"]),
                       splits(spec, Path(order["data"]), order["device"]))
         return {"kind": "exported", **made}

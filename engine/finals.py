@@ -1,4 +1,4 @@
-"""Finals: the best of a search, trained from scratch with seeds of their own, the only readers of the test set."""
+"""What closes a search and alone reads the test set: the best trained again from scratch, and an ensemble of the trained."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping
 
 from engine.architecture.architecture import Architecture
 from engine.budget import Finals
-from engine.work import KINDS, Candidate, Outcome, SupernetEpoch, Work
+from engine.spec import Spec
+from engine.work import KINDS, Candidate, Network, Outcome, Selection, SupernetEpoch, Work
 
 
 def ranked(rows: Iterable[tuple[Work, Outcome]]) -> list[tuple[Candidate, Outcome]]:
@@ -22,6 +23,12 @@ def ranked(rows: Iterable[tuple[Work, Outcome]]) -> list[tuple[Candidate, Outcom
         return group, KINDS.index(outcome.score_kind), -(outcome.score or 0.0), work.trial
 
     return sorted(done, key=place)
+
+
+def closing(rows: Iterable[tuple[Work, Outcome]], spec: Spec) -> list[Work]:
+    """All that follows when the strategy's part is over."""
+    told = list(rows)
+    return [*finals_of(told, spec.finals), *ensemble_of(told, spec.picks, spec.ensemble.library)]
 
 
 def finals_of(rows: Iterable[tuple[Work, Outcome]], finals: Finals) -> list[Candidate]:
@@ -41,3 +48,12 @@ def _derived(rows: Iterable[tuple[Work, Outcome]]) -> list[Candidate]:
     told = [(work.trial, outcome.payload["derived"]) for work, outcome in rows
             if isinstance(work, SupernetEpoch) and outcome.ok and "derived" in outcome.payload]
     return [Candidate(Architecture(**derived), trial=trial) for trial, derived in told[-1:]]
+
+
+def ensemble_of(rows: Iterable[tuple[Work, Outcome]], picks: int, library: int) -> list[Selection]:
+    """The choice of an ensemble among the best networks whose predictions were kept; none where nobody asked for one."""
+    kept = [Network(work.trial, work.architecture, outcome.artifact, outcome.metrics["predictions"])
+            for work, outcome in ranked(rows) if outcome.artifact and "predictions" in outcome.metrics]
+    if not picks or not kept:
+        return []
+    return [Selection(tuple(kept[:library]), picks, {"how": "ensemble"})]

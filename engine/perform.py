@@ -8,15 +8,17 @@ from typing import Any
 
 from engine.errors import Unavailable
 from engine.estimation.context import Context
+from engine.estimation.ensemble import averaged
 from engine.events import Event
 from engine.registry import discover
 from engine.rng import stream_seed
 from engine.spec import Spec
-from engine.work import Candidate, Outcome, Work
+from engine.work import Candidate, Outcome, Selection, SupernetEpoch, Work
 
 
 def trial_seed(spec: Spec, work: Work) -> int:
-    """An epoch of a supernet draws nothing of its own: all epochs follow from the supernet's seed."""
+    """An epoch of a supernet draws nothing of its own: all epochs follow from the supernet's seed. An ensemble draws
+    nothing at all."""
     return training_seed(spec.seed, work) if isinstance(work, Candidate) else stream_seed(spec.seed, "supernet")
 
 
@@ -37,15 +39,17 @@ def perform(spec: Spec, work: Work, folder: Path, data: Path, device: str, *, em
     What goes wrong inside a training is an outcome (failed, with `error` and `error_kind`), not an exception.
     """
     entry = discover("estimation")[spec.estimation.name]
-    if not isinstance(work, Candidate) and "supernet" not in entry.facts["performs"]:
+    if isinstance(work, SupernetEpoch) and "supernet" not in entry.facts["performs"]:
         raise TypeError(f"{entry.title} does not perform {type(work).__name__}")
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     try:
         arrays: Any = splits(spec, data, device) if entry.facts["trains"] else None
     except Unavailable as error:
         return Outcome("failed", metrics={"error": str(error), "error_kind": "unavailable"})
-    context = Context(spec=spec, space=spec.space, data=arrays, device=device, workdir=folder, seed=trial_seed(spec, work),
-                      emit=emit, stop=stop, comparison=comparison)
+    context = Context(spec=spec, space=spec.space, data=arrays, device=device, workdir=folder,
+                      seed=trial_seed(spec, work), emit=emit, stop=stop, comparison=comparison)
+    if isinstance(work, Selection):
+        return averaged(work, context)
     outcome: Outcome = entry.factory(spec.estimation.options).perform(work, context)
     return outcome
 

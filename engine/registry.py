@@ -54,11 +54,12 @@ def declare(kind: str, **facts: Any) -> Callable[[T], T]:
 
 
 def strategy(*, title: str, summary: str, paper: str = "", needs: frozenset[str] | set[str] = frozenset(),
-             asks: frozenset[str] | set[str] = frozenset({"scratch"}),
+             asks: frozenset[str] | set[str] = frozenset({"scratch"}), ensemble: int = 0,
              presets: Mapping[str, Mapping[str, Any]]) -> Callable[[T], T]:
-    """`needs` of a space; `asks` of an estimation (see there)."""
+    """`needs` of a space; `asks` of an estimation (see there); `ensemble`: picks of the ensemble that closes its searches
+    where the document does not say."""
     return declare("strategies", title=title, summary=summary, paper=paper, needs=frozenset(needs), presets=presets,
-                   facts={"asks": sorted(asks)})
+                   facts={"asks": sorted(asks), "ensemble": ensemble})
 
 
 def space(*, title: str, summary: str, paper: str = "", offers: set[str], presets: Mapping[str, Mapping[str, Any]],

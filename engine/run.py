@@ -12,7 +12,7 @@ from engine.journal import Journal
 from engine.perform import perform
 from engine.search import Search
 from engine.spec import Spec
-from engine.work import Candidate, Outcome, Work
+from engine.work import Candidate, Outcome, Selection, Work
 
 SHOWN = ("parameters", "flops", "latency_ms", "error", "error_kind", "test")         # metrics that everybody hears of
 
@@ -54,6 +54,8 @@ def finished_event(spec: Spec, work: Work, outcome: Outcome) -> Event:
     if isinstance(work, Candidate):
         data |= {"encoding_id": work.architecture.encoding_id, "canonical_id": spec.space.canonical(work.architecture),
                  "final_of": work.final_of}
+    if isinstance(work, Selection):
+        data |= {"final_of": work.final_of, "ensemble": outcome.metrics.get("ensemble")}
     return Event("trial_finished", work.trial, data)
 
 
@@ -63,8 +65,12 @@ def summary(search: Search) -> dict[str, Any]:
     closing = [(w, search.outcomes[w.trial]) for w in search.items if isinstance(w, Candidate) and w.final_of is not None]
     finals = [{"trial": w.trial, "final_of": w.final_of, "score": o.score, "test": o.metrics.get("test")}
               for w, o in closing]
+    averaged = [(w, search.outcomes[w.trial]) for w in search.items if isinstance(w, Selection)]
+    ensemble = [{"trial": w.trial, "score": o.score, "test": o.metrics.get("test"), **o.metrics["ensemble"]}
+                for w, o in averaged if o.ok]
     return {"best": best and {"trial": best[0].trial, "score": best[1].score, "score_kind": best[1].score_kind,
                               "architecture": best[0].architecture.document()}, "finals": finals,
+            **({"ensemble": ensemble[0]} if ensemble else {}),
             "refused": sum(map(refused, search.outcomes.values()))}
 
 
@@ -79,7 +85,10 @@ def _pending(search: Search) -> Iterator[Work]:
 
 
 def proposed_event(work: Work) -> Event:
-    data: dict[str, Any] = {"origin": dict(work.origin), "encoding_id": ""}         # empty: no architecture of its own
+    data: dict[str, Any] = {"origin": dict(work.origin), "kind": work.document()["type"],
+                            "encoding_id": ""}                                      # empty: no architecture of its own
     if isinstance(work, Candidate):
         data |= {"parents": list(work.parents), "encoding_id": work.architecture.encoding_id, "final_of": work.final_of}
+    if isinstance(work, Selection):
+        data |= {"final_of": work.final_of}
     return Event("trial_proposed", work.trial, data)

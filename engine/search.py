@@ -11,7 +11,7 @@ from typing import Any
 
 from engine.constraints import Refusals
 from engine.events import Event
-from engine.finals import finals_of, ranked
+from engine.finals import closing, ranked
 from engine.registry import discover
 from engine.spec import Spec
 from engine.work import Candidate, Outcome, Strategy, Work
@@ -58,7 +58,7 @@ class Search:
                 break                                  # it has nothing left to ask
         if not self.closing and all(t in self.outcomes for t in range(len(self.items))):
             self.closing = True
-            fresh += [self._number(work) for work in finals_of(self._rows(), self.spec.finals)]
+            fresh += [self._number(work) for work in closing(self._rows(), self.spec)]
         return fresh
 
     def report(self, work: Work, outcome: Outcome) -> list[Event]:

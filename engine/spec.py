@@ -10,18 +10,19 @@ from functools import partial
 from typing import Any
 
 from engine import options
-from engine.budget import Budget, Execution, Finals
+from engine.budget import Budget, Ensemble, Execution, Finals
 from engine.constraints import Constraints
 from engine.errors import Invalid, Problem, fail
 from engine.registry import Entry, discover
 
 VERSION = 1
 MAX_BYTES, MAX_DEPTH, MAX_KEYS, MAX_SEED = 1024 * 1024, 32, 500, 2**53
-PARTS = ("version", "name", "space", "strategy", "estimation", "dataset", "budget", "constraints", "finals", "execution",
-         "seed")
+PARTS = ("version", "name", "space", "strategy", "estimation", "dataset", "budget", "constraints", "finals", "ensemble",
+         "execution", "seed")
 ASKED = {"scratch": "trainings from scratch", "resume": "trainings that go on", "inherit": "inherited weights",
          "shared": "scores with shared weights", "generated": "generated weights", "supernet": "epochs of a supernet"}
-WORDS = {"finite": "decisions among finitely many choices (no real numbers)"}      # needs whose names do not say enough
+WORDS = {"finite": "decisions among finitely many choices (no real numbers)",
+         "default": "a default network with a default training"}      # needs whose names do not say enough
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,7 @@ class Spec:
     budget: Budget
     constraints: Constraints
     finals: Finals
+    ensemble: Ensemble
     execution: Execution
     seed: int
 
@@ -55,13 +57,22 @@ class Spec:
         return (self.constraints.latency_ms is not None or "latency" in getattr(self.strategy.options, "objectives", ())
                 or getattr(self.estimation.options, "latency", False))
 
+    @property
+    def picks(self) -> int:
+        """How many networks are picked for the ensemble that closes the search; 0: there is none."""
+        if self.ensemble.size is not None:
+            return self.ensemble.size
+        proposed: int = discover("strategies")[self.strategy.name].facts["ensemble"]
+        return 0 if unaveraged(self.dataset.name, self.estimation.name) else proposed
+
     def document(self) -> dict[str, Any]:
         """The document with every option written out; parsing it gives an equal Spec."""
         return {"version": VERSION, "name": self.name, "space": {"kind": self.space_kind, **options.document(self.space)},
                 "strategy": self.strategy.document(), "estimation": self.estimation.document(),
                 "dataset": self.dataset.document(), "budget": options.document(self.budget),
                 "constraints": options.document(self.constraints), "finals": options.document(self.finals),
-                "execution": options.document(self.execution), "seed": self.seed}
+                "ensemble": options.document(self.ensemble), "execution": options.document(self.execution),
+                "seed": self.seed}
 
 
 def parse_text(text: str | bytes) -> Any:
@@ -143,7 +154,8 @@ def parse(document: Any) -> Spec:
         attempt(key, partial(_part_of, kind, document, key))
     usual = {"name": estimations(take["strategy"].name)[0] if "strategy" in take else "scratch"}
     attempt("estimation", lambda: _part("estimation", document.get("estimation", usual), "/estimation"))
-    for key, factory in (("budget", Budget), ("constraints", Constraints), ("finals", Finals), ("execution", Execution)):
+    for key, factory in (("budget", Budget), ("constraints", Constraints), ("finals", Finals), ("ensemble", Ensemble),
+                         ("execution", Execution)):
         attempt(key, partial(_fixed, factory, document, key))
     attempt("name", lambda: _text(document.get("name", ""), "/name"))
     attempt("seed", lambda: _seed(document.get("seed", 0)))
@@ -197,6 +209,14 @@ def unreadable(readable: Sequence[str], dataset: str) -> str | None:
     return None if kind in readable else f"is of kind {kind}; this space reads {' and '.join(readable)}"
 
 
+def unaveraged(dataset: str, estimation: str) -> str | None:
+    """Why there can be no ensemble of the trained networks, or None."""
+    if not discover("estimation")[estimation].facts["trains"]:
+        return "needs trained networks, and the estimation trains none"
+    kind = discover("datasets")[dataset].facts["kind"]
+    return f"averages class probabilities, but the dataset is of kind {kind}" if kind == "text" else None
+
+
 def _misfits(take: Mapping[str, Any]) -> Iterator[Problem]:
     """Choices that are sound by themselves but not together."""
     (kind, space), dataset = take["space"], take["dataset"].name
@@ -211,6 +231,8 @@ def _misfits(take: Mapping[str, Any]) -> Iterator[Problem]:
     held = discover("datasets")[dataset].facts["kind"]
     if held != "images" and getattr(take["estimation"].options, "augment", "none") != "none":
         yield Problem("/estimation/augment", f"changes images, but the dataset is of kind {held}", "none")
+    if take["ensemble"].size and (reason := unaveraged(dataset, take["estimation"].name)):
+        yield Problem("/ensemble/size", reason, "0 or null")
     if not discover("estimation")[take["estimation"].name].facts["trains"]:
         yield from _untimed(take)
     if fits := getattr(take["estimation"].options, "fits", None):

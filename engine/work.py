@@ -62,14 +62,51 @@ class SupernetEpoch:
                 "continues": self.continues, "settings": dict(self.settings)}
 
 
-Work = Candidate | SupernetEpoch
+@dataclass(frozen=True)
+class Network:
+    """A trained network that an ensemble may choose, with the hashes of what its training left behind."""
+
+    trial: int
+    architecture: Architecture
+    weights: str
+    predictions: str                                               # class probabilities on the validation split
+
+    def document(self) -> dict[str, Any]:
+        return {"trial": self.trial, "architecture": self.architecture.document(), "weights": self.weights,
+                "predictions": self.predictions}
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Choose among these trained networks, the best first, an ensemble of up to `size`, and score it."""
+
+    networks: tuple[Network, ...]
+    size: int
+    origin: Mapping[str, Any] = field(default_factory=dict)
+    trial: int = -1
+
+    @property
+    def final_of(self) -> int:
+        """It closes the search as finals do; what it is measured against is the best single network."""
+        return self.networks[0].trial
+
+    def document(self) -> dict[str, Any]:
+        return {"type": "ensemble", "networks": [network.document() for network in self.networks], "size": self.size,
+                "origin": dict(self.origin), "trial": self.trial}
+
+
+Work = Candidate | SupernetEpoch | Selection
 
 
 def work_from(document: Mapping[str, Any]) -> Work:
     """The inverse of `document()`."""
     d = dict(document)
-    if d.pop("type") == "supernet_epoch":
+    kind = d.pop("type")
+    if kind == "supernet_epoch":
         return SupernetEpoch(**d)
+    if kind == "ensemble":
+        networks = (Network(**{**n, "architecture": Architecture(**n["architecture"])}) for n in d.pop("networks"))
+        return Selection(tuple(networks), **d)
     d["architecture"] = Architecture(**d["architecture"])
     weights = d["weights"]
     d["weights"] = Weights(weights["source"], weights["trial"], tuple(weights["morphs"]))

@@ -11,14 +11,14 @@ from django.http import Http404
 from django.utils.text import slugify
 
 from apps.searches.models import Download, Trial
-from apps.searches.selectors import leaderboard, reading
+from apps.searches.selectors import ENSEMBLE, leaderboard, reading
 from engine import api
 
 
 def drawing(trial: Trial) -> dict[str, Any]:
     """The cell, the macro strip and a description, or 404 where the trial has no architecture of its own."""
     if "architecture" not in trial.work:
-        raise Http404("This trial trains shared weights; it has no architecture.")
+        raise Http404("This trial is no network: it has no architecture of its own.")
     return api.draw(trial.search.document["space"], trial.work["architecture"], *reading(trial))
 
 
@@ -36,7 +36,7 @@ def page(trial: Trial) -> dict[str, Any]:
         "curve": list(enumerate(metrics.get("curve") or [], 1)),
         "rank": order.index(trial.number) + 1 if trial.number in order else None,
         "ranked": len(order), "children": [t for t in siblings if trial.number in t.parents],
-        "finals": list(siblings.filter(final_of=trial.number)),
+        "finals": list(siblings.filter(~ENSEMBLE, final_of=trial.number)),
         "same": list(twins),
         "download": Download.objects.filter(trial=trial).first(),
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from uuid import UUID
 
 from django.http import FileResponse, HttpRequest, HttpResponse, JsonResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.views.decorators.http import require_safe
 
 from apps.architectures import selectors
@@ -18,6 +18,8 @@ from apps.searches.states import TransitionError
 @require_safe
 def trial(request: HttpRequest, search_id: UUID, number: int) -> HttpResponse:
     found = searches.visible_trial(request.user, search_id, number)
+    if found.work["type"] == "ensemble":
+        return redirect(f"{found.search.get_absolute_url()}#ensemble")
     if not found.encoding_id:
         return render(request, "architectures/epoch.html", selectors.epoch_page(found))
     return render(request, "architectures/trial.html", selectors.page(found))

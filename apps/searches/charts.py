@@ -24,7 +24,8 @@ def addresses(search: Search) -> dict[str, str]:
     base = search.get_absolute_url()
     one = f"{base}trials/{{n}}/"
     return {"events": f"{base}events", "socket": f"/ws{base}", "trial": one, "drawing": f"{one}drawing.json",
-            "download": f"{one}download.zip", "leaderboard_csv": reverse("searches:leaderboard_csv", args=[search.id])}
+            "download": f"{one}download.zip", "ensemble_csv": reverse("searches:ensemble_csv", args=[search.id]),
+            "leaderboard_csv": reverse("searches:leaderboard_csv", args=[search.id])}
 
 
 def page(search: Search) -> dict[str, Any]:
@@ -32,7 +33,8 @@ def page(search: Search) -> dict[str, Any]:
     data = state(search)
     known = {trial["number"]: trial for trial in data["trials"]}
     return {"search": search, "data": data, "figures": figures(search, data["trials"]),
-            "finals": [trial for trial in data["trials"] if trial["final_of"] is not None],
+            "finals": [trial for trial in data["trials"] if trial["final_of"] is not None and trial["kind"] != "ensemble"],
+            "ensemble": ensemble(search),
             "rows": [known[trial.number] for trial in selectors.leaderboard(search, SHOWN) if trial.number in known],
             "untrained": UNTRAINED, "document": json.dumps(search.document, indent=2)}
 
@@ -63,7 +65,7 @@ def _dataset(search: Search) -> Mapping[str, Any]:
 def figures(search: Search, trials: list[dict[str, Any]]) -> dict[str, Any]:
     """The row under the title, as the script would count it."""
     own = [t for t in trials if t["final_of"] is None and t["encoding_id"] and t["status"] in ("done", "failed", "pruned")]
-    epochs = sum(not t["encoding_id"] and t["status"] == "done" for t in trials)       # of shared weights
+    epochs = sum(t["kind"] == "supernet_epoch" and t["status"] == "done" for t in trials)       # of shared weights
     wanted = search.document["strategy"].get("epochs")
     scored = [t for t in own if t["status"] == "done" and t["score"] is not None]
     spent = sum(t["seconds"] or 0.0 for t in trials)
@@ -93,6 +95,33 @@ def rows(search: Search) -> list[dict[str, Any]]:
         table.append({**values, "rank": rank if trial.status == "done" else None, "trial": trial.number,
                       "latency_ms": latency.get(trial.number)})
     return table
+
+
+def ensemble(search: Search) -> dict[str, Any] | None:
+    """The ensemble that closes the search: its scores, those of the best single network, and its members, the most picked
+    first. Only its state while it is being made; None where none was asked for."""
+    trial = selectors.ensemble(search)
+    if trial is None:
+        return None
+    found = (trial.outcome or {}).get("metrics", {})
+    told: dict[str, Any] = {"trial": trial.number, "status": trial.status, "error": found.get("error"), "members": []}
+    if trial.status != "done":
+        return told
+    scores = dict(search.trials.values_list("number", "score"))
+    members = sorted(found["ensemble"]["members"], key=lambda member: -member[1])
+    picks = sum(count for _, count in members)
+    return {**told, "score": trial.score, "test": found["test"], "single": found["ensemble"]["single"],
+            "members": [{"trial": number, "picked": count, "weight": count / picks, "score": scores.get(number)}
+                        for number, count in members]}
+
+
+def ensemble_csv(search: Search) -> str:
+    found = ensemble(search)
+    out = io.StringIO()
+    writer = csv.DictWriter(out, ("trial", "picked", "weight", "score"))
+    writer.writeheader()
+    writer.writerows(found["members"] if found else ())
+    return out.getvalue()
 
 
 def leaderboard_csv(search: Search) -> str:

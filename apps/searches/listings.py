@@ -25,6 +25,9 @@ STARTERS = (
     ("Search a cell", "NAS-Bench-201 cells: six edges, five operations, 15,625 strings.",
      {"name": "Cells on digits", "space": {"kind": "nas_bench_201", **CPU}, "strategy": {"name": "aging_evolution", **CPU},
       "estimation": {"name": "scratch", **CPU}, "dataset": {"name": "digits"}, "budget": {"trials": 20}}),
+    ("Auto-Net on a table", "Networks for rows and all of their training; the best become an ensemble.",
+     {"name": "Auto-Net on wine", "space": {"kind": "mlp", **CPU}, "strategy": {"name": "autonet", **CPU},
+      "estimation": {"name": "scratch", **CPU}, "dataset": {"name": "wine"}, "budget": {"trials": 30}}),
 )
 
 

@@ -126,8 +126,9 @@ class Trial(models.Model):
 
     @property
     def trained(self) -> bool:
-        """Whether it has weights of its own; no epoch of shared weights has, and no score that was read off them."""
-        return self.encoding_id != "" and self.score_kind not in UNTRAINED
+        """Whether it has weights of its own; no epoch of shared weights has, and no score that was read off them.
+        An ensemble has those of its members."""
+        return (self.encoding_id != "" or self.work["type"] == "ensemble") and self.score_kind not in UNTRAINED
 
     @property
     def folder(self) -> Path:

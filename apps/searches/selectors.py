@@ -14,6 +14,7 @@ from engine import api
 
 RANKED = (Status.DONE, Status.PRUNED, Status.FAILED)            # the order of the leaderboard
 KINDS = ("scratch", "inherited", "shared", "hypernetwork", "proxy", "tabular")
+ENSEMBLE = Q(work__type="ensemble")                             # closes a search: no network of its own
 OWN = Q(trials__status=Status.DONE, trials__final_of=None) & ~Q(trials__encoding_id="")
 INSIGHTS = 200                                                  # that a page brings along
 ROW = ("number", "status", "score", "score_kind", "encoding_id", "canonical_id", "parameters", "flops", "epochs", "seconds",
@@ -50,7 +51,7 @@ def events_after(search: Search, seq: int, limit: int) -> list[dict[str, Any]]:
 
 
 def networks(search: Search) -> QuerySet[Trial]:
-    """The trials that have an architecture; the others are epochs of shared weights."""
+    """The trials that have an architecture; the others are epochs of shared weights and the ensemble."""
     return search.trials.exclude(encoding_id="")
 
 
@@ -75,6 +76,11 @@ def reading(trial: Trial) -> tuple[list[int], int]:
     metrics = (trial.outcome or {}).get("metrics") or {}
     declared = api.entry("datasets", trial.search.document["dataset"]["name"]).facts
     return metrics.get("input", declared["shape"]), metrics.get("classes", declared["classes"])
+
+
+def ensemble(search: Search) -> Trial | None:
+    """The average of its networks that closes the search, where there is one."""
+    return search.trials.filter(ENSEMBLE).first()
 
 
 def curves(search: Search) -> dict[int, list[float | None]]:
@@ -110,7 +116,8 @@ def snapshot(search: Search) -> dict[str, Any]:
 def rows(search: Search) -> list[dict[str, Any]]:
     """Every trial in short, by number."""
     more = {"origin": F("work__origin"), "error": F("outcome__metrics__error"),
-            "error_kind": F("outcome__metrics__error_kind"), "latency_ms": F("outcome__metrics__latency_ms")}
+            "error_kind": F("outcome__metrics__error_kind"), "latency_ms": F("outcome__metrics__latency_ms"),
+            "kind": F("work__type"), "ensemble": F("outcome__metrics__ensemble")}
     return [{**row, "origin": row["origin"] or {}} for row in search.trials.order_by("number").values(*ROW, **more)]
 
 

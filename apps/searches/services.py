@@ -197,6 +197,8 @@ def _proposed(search: Search, document: dict[str, Any]) -> Trial:
     own: dict[str, Any] = {}
     if isinstance(work, api.Candidate):
         own = {"encoding_id": work.architecture.encoding_id, "final_of": work.final_of, "parents": list(work.parents)}
+    if isinstance(work, api.Selection):
+        own = {"final_of": work.final_of}
     return Trial(search=search, number=work.trial, work=document, **own)
 
 

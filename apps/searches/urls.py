@@ -21,4 +21,6 @@ urlpatterns = [
     path("searches/<uuid:search_id>/delete/", views.delete, name="delete"),
     path("searches/<uuid:search_id>/leaderboard.csv", views.leaderboard_csv, name="leaderboard_csv"),
     path("searches/<uuid:search_id>/leaderboard.json", views.leaderboard_json, name="leaderboard_json"),
+    path("searches/<uuid:search_id>/ensemble.csv", views.ensemble_csv, name="ensemble_csv"),
+    path("searches/<uuid:search_id>/ensemble.json", views.ensemble_json, name="ensemble_json"),
 ]

@@ -148,3 +148,15 @@ def leaderboard_csv(request: HttpRequest, search_id: UUID) -> HttpResponse:
 @require_safe
 def leaderboard_json(request: HttpRequest, search_id: UUID) -> JsonResponse:
     return JsonResponse({"rows": charts.rows(selectors.visible_search(request.user, search_id))})
+
+
+@require_safe
+def ensemble_csv(request: HttpRequest, search_id: UUID) -> HttpResponse:
+    search = selectors.visible_search(request.user, search_id)
+    named = {"Content-Disposition": f'attachment; filename="ensemble-{search.id}.csv"'}
+    return HttpResponse(charts.ensemble_csv(search), content_type="text/csv; charset=utf-8", headers=named)
+
+
+@require_safe
+def ensemble_json(request: HttpRequest, search_id: UUID) -> JsonResponse:
+    return JsonResponse({"ensemble": charts.ensemble(selectors.visible_search(request.user, search_id))})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -40,6 +41,12 @@ class Cost:
     def memory(self, batch: int) -> int:
         """Bytes of a training step in 32 bits, roughly: weights, gradients, momentum, and every layer's output once."""
         return BYTES * (3 * self.parameters + batch * sum(math.prod(row.shape) for row in self.rows))
+
+
+def together(costs: Sequence[Cost]) -> Cost:
+    """What several networks cost side by side."""
+    return Cost(sum(cost.parameters for cost in costs), sum(cost.macs for cost in costs),
+                tuple(row for cost in costs for row in cost.rows))
 
 
 def measure(graph: Graph, shape: Shape) -> Cost:

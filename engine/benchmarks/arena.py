@@ -14,7 +14,7 @@ from engine.benchmarks import tables
 from engine.benchmarks.landscapes import LANDSCAPES
 from engine.benchmarks.statistics import critical_difference, holm, mean_ranks, standard_error, wilcoxon
 from engine.benchmarks.tracks import Run, Track, curve, track
-from engine.budget import Budget, Execution, Finals
+from engine.budget import Budget, Ensemble, Execution, Finals
 from engine.constraints import Constraints
 from engine.errors import Invalid, Problem, fail
 from engine.perform import training_seed
@@ -130,7 +130,7 @@ def spec_of(field: Field, strategy: Mapping[str, Any], seed: int, evaluations: i
     part = Part(entry.name, options.parse(entry.options, strategy, "/strategies", presets=entry.presets))
     nothing = Part("digits", None)
     return Spec("", field.kind, field.space, part, nothing, nothing, Budget(trials=evaluations), Constraints(), Finals(),
-                Execution(), seed)
+                Ensemble(size=0), Execution(), seed)
 
 
 def _entry(strategy: Mapping[str, Any]) -> Entry:

@@ -206,6 +206,7 @@ class Trial:
         from safetensors.torch import save
 
         from engine.checkpoint import write
+        from engine.estimation.predictions import keep
         from engine.training.task import MEASURES, score
 
         training = self.training
@@ -215,6 +216,8 @@ class Trial:
                                    **MEASURES[self.data.kind].more(training.curve[-1])}
         if self.work.final_of is not None:
             metrics["test"] = score(training.model, self.data, self.data.test)
+        elif self.context.spec.picks and status == "done":
+            metrics["predictions"] = keep(training.model, self.data, self.context.workdir)
         if self.context.spec.timed and status == "done":
             metrics |= self._timed()
         weights = {name: tensor.cpu().clone(memory_format=torch.contiguous_format)      # shared ones are written twice

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from engine.architecture.cost import Cost
 from engine.datasets.kinds import KINDS as DATA
+from engine.export.ensemble_source import members_of
 from engine.export.onnx_model import Onnx
 from engine.spec import Spec
-from engine.work import Candidate, Outcome
+from engine.work import Candidate, Outcome, Selection
 
 if TYPE_CHECKING:                               # imports torch
     from engine.training.data import Splits
@@ -65,31 +66,59 @@ A process that saw nothing but this zip reproduced the validation score before t
 | Weights | SHA-256 `{artifact}` |
 
 ## Architecture
-{space}: the genotype is in `genotype.json`, the layers are in `model.py`.
+{architecture}
 
 ## Files
-`model.py` `weights.safetensors` `genotype.json` `preprocessing.json` `predict.py` `{sample}`{onnx}
+{files} `weights.safetensors` `preprocessing.json` `predict.py` `{sample}`{onnx}
 
 ## Versions
 {versions}
 """
 
 
-def card(spec: Spec, work: Candidate, outcome: Outcome, data: Splits, cost: Cost, onnx: Onnx) -> str:
+def card(spec: Spec, work: Candidate | Selection, outcome: Outcome, data: Splits, cost: Cost, onnx: Onnx) -> str:
     """The text of card.md."""
     test = outcome.metrics.get("test")
     tested = f"not measured (only finals read the test {DATA[data.kind].examples})" if test is None else f"{test:.4f}"
     spend = ", ".join(f"{value:.4g} {unit}" for unit, value in outcome.spend.items())
-    trial = f"{work.trial}, a final of trial {work.final_of}" if work.final_of is not None else str(work.trial)
-    fidelity = {**spec.estimation.document(), **spec.space.training_options(work.hyper), **work.fidelity}
+    of_kind = _of_kind(spec, data)
+    told = _of_ensemble(spec, work, outcome) if isinstance(work, Selection) else _of_network(spec, work)
     return TEXT.format(
         title=_cell(spec.name) or "A network from a search", score=outcome.score, kind=outcome.score_kind,
         meaning=KINDS[outcome.score_kind], test=tested,
         parameters=cost.parameters, flops=cost.flops, macs=cost.macs, dataset=_code(spec.dataset.document()),
         fingerprint=data.fingerprint, train=len(data.train), validation=len(data.validation),
-        test_examples=len(data.test), seed=spec.seed, trial=trial, **_of_kind(spec, data), estimation=_code(fidelity),
+        test_examples=len(data.test), seed=spec.seed, **{**of_kind, **told},
         spend=spend or "unknown", artifact=outcome.artifact,
-        space=_code(spec.document()["space"]), onnx=_onnx(onnx), versions=_versions())
+        onnx=_onnx(onnx), versions=_versions())
+
+
+def _of_network(spec: Spec, work: Candidate) -> dict[str, Any]:
+    fidelity = {**spec.estimation.document(), **spec.space.training_options(work.hyper), **work.fidelity}
+    space = _code(spec.document()["space"])
+    return {"trial": f"{work.trial}, a final of trial {work.final_of}" if work.final_of is not None else str(work.trial),
+            "estimation": _code(fidelity), "files": "`model.py` `genotype.json`",
+            "architecture": f"{space}: the genotype is in `genotype.json`, the layers are in `model.py`."}
+
+
+def _of_ensemble(spec: Spec, work: Selection, outcome: Outcome) -> dict[str, Any]:
+    """What is said in other words of an average of several networks."""
+    members, single = members_of(work, outcome), outcome.metrics["ensemble"]["single"]
+    picks = sum(count for _, count in members)
+    network = f"An ensemble of {len(members)} classifier{'s' if len(members) > 1 else ''}"
+    rows = "\n".join(f"| {m.trial} | {count} of {picks} | `{m.weights}` |" for m, count in members)
+    return {
+        "network": network, "trial": f"{work.trial}, an ensemble of other trials",
+        "estimation": _code(spec.estimation.document()) + ", and what the trials decided themselves",
+        "files": "`model.py` `ensemble.json` " + " ".join(f"`trial_{m.trial}.py`" for m, _ in members),
+        "architecture": f"""{_code(spec.document()["space"])}: each member is a file, `model.py` gives the logarithms of the
+mean of what they predict. It was picked greedily for its score on the validation split, so that score flatters it.
+
+| Trial | Picked | SHA-256 of its weights |
+|---|---|---|
+{rows}
+
+The best single network, trial {single["trial"]}: {single["score"]:.4f} in validation, {single["test"]:.4f} in the test."""}
 
 
 def _of_kind(spec: Spec, data: Splits) -> dict[str, Any]:

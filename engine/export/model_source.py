@@ -44,7 +44,7 @@ def model_source(graph: Graph, shape: Shape, title: str) -> str:
     imports = "import torch\n" if any("torch." in text for text in (own, *steps)) else ""
     imports += "from torch import Tensor, nn" if own else "from torch import nn"
     inputs, outputs = MEANINGS[len(shape), len(shapes[graph.output])]
-    head = HEAD.format(title=_words(title), imports=imports, layers=own, inputs=inputs, shape=", ".join(map(str, shape)),
+    head = HEAD.format(title=words(title), imports=imports, layers=own, inputs=inputs, shape=", ".join(map(str, shape)),
                        outputs=outputs.format(shapes[graph.output][-1]))
     return head + "\n".join([*_declarations(live, shapes), "", "    def forward(self, x):", *steps, ""])
 
@@ -69,7 +69,7 @@ def _declarations(graph: Graph, shapes: dict[str, Shape]) -> Iterator[str]:
     for node in graph:
         if layer := _layer(node, [shapes[name] for name in node.inputs]):
             if node.group != group and node.group:
-                yield f"        # {_words(node.group)}"
+                yield f"        # {words(node.group)}"
             group = node.group
             yield f"        self.{node.name} = {layer}"
         if node.op == "tied_decoder":
@@ -92,7 +92,7 @@ def _steps(graph: Graph) -> Iterator[str]:
         if node.op == "input":
             continue
         if node.group != group and node.group:
-            yield f"        # {_words(node.group)}"
+            yield f"        # {words(node.group)}"
         group = node.group
         yield f"        {node.name} = {_expression(node, [variables[name] for name in node.inputs])}"
     yield f"        return {variables[graph.output]}"
@@ -122,6 +122,6 @@ def _check_name(name: str) -> None:
         raise ValueError(f"the node name {name!r} cannot be a variable")
 
 
-def _words(text: str) -> str:
+def words(text: str) -> str:
     """Text that cannot end the comment or docstring that it stands in."""
     return " ".join(text.replace("\\", " ").replace('"', "'").split())

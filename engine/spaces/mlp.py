@@ -5,9 +5,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from random import Random
 from typing import Any
 
-from engine.architecture.architecture import Architecture
+from engine.architecture import genotype
+from engine.architecture.architecture import Architecture, Proposal
 from engine.architecture.graph import Graph, Node, Shape
 from engine.architecture.layers import Layers
 from engine.errors import Problem
@@ -23,6 +25,9 @@ INITS = ("constant", "normal", "uniform", "glorot_normal", "glorot_uniform", "he
 ACTIVATIONS = ("sigmoid", "tanh", "scaled_tanh", "elu", "relu", "leaky", "linear")
 OPS = {"scaled_tanh": "scaled_tanh", "leaky": "leaky_relu"}      # primitive layers of another name than the choice
 OUTPUT_INIT = "glorot_normal"
+DEFAULT = {"num_layers": 1, "num_units_1": 128, "dropout_1": 0.5, "weight_init_1": "he_normal", "activation_1": "relu",
+           "dropout_output": 0.5, "batch_size": 32, "number_updates": 200, "learning_rate": 0.01, "lambda2": 1e-4,
+           "solver": "smorm3s"}                                  # what Auto-Net tries first
 
 
 def _among(name: str, *values: str) -> Mapping[str, Any]:
@@ -40,7 +45,7 @@ def _integer(name: str, low: int, high: int, prior: str = "uniform", *when: Mapp
 @space(title="Fully connected networks", paper="Mendoza, Klein, Feurer, Springenberg, Hutter, AutoML workshop 2016",
        summary="Auto-Net: layers, units, activations, initial weights and dropout, and with them solver, learning rate and "
                "all its settings. For tables.",
-       offers={"parameters", "mutate", "graph", "hyper"}, data=("table",),
+       offers={"parameters", "mutate", "graph", "hyper", "default"}, data=("table",),
        presets={"paper": {}, "cpu": {"max_layers": 3, "min_units": 8, "max_units": 128, "max_batch": 128,
                                      "max_updates": 400, "max_dropout": 0.5}})
 @dataclass(frozen=True)
@@ -91,6 +96,13 @@ class Mlp(Conditional):
                 _real("power", 0.0, 1.0, "uniform", _among(policy, "inv")),
                 _integer("epoch_step", 2, 20, "uniform", _among(policy, "step")))
 
+    def default(self) -> Proposal:
+        """One hidden layer with ordinary settings, brought within the bounds of this space."""
+        bounds = {p.name: p for p in self.parameters()}
+        fixed = {name: _within(bounds[name], value) for name, value in DEFAULT.items()}
+        built, training = (genotype.sample(part, Random(0), fixed) for part in (self._decisions, self._hyper))
+        return Proposal(self.architecture(built), training)
+
     def training_options(self, hyper: Mapping[str, Any]) -> Mapping[str, Any]:
         """In the words of training from scratch. Nothing decided: nothing replaced."""
         if not hyper:
@@ -131,6 +143,10 @@ class Mlp(Conditional):
         source = _dropped(layers, "output_dropout", source, architecture.genotype["dropout_output"])
         layers.put("classifier", "linear", source, label=f"linear {classes}", units=classes, init=OUTPUT_INIT)
         return layers.graph()
+
+
+def _within(bounds: Parameter, value: Any) -> Any:
+    return value if bounds.low is None or bounds.high is None else min(max(value, bounds.low), bounds.high)
 
 
 def _layers(architecture: Architecture) -> list[dict[str, Any]]:

@@ -94,4 +94,12 @@ def accuracy(model: nn.Module, splits: Splits, part: Split) -> float:
     return right / len(part)
 
 
+@torch.inference_mode()
+def probabilities(model: nn.Module, splits: Splits, part: Split) -> Tensor:
+    """What a classifier believes of each example: one row an example, one column a class."""
+    model.eval()
+    size = EVALUATION_BATCH[part.inputs.device.type]
+    return torch.cat([model(splits.normalise(inputs)).softmax(1) for inputs in torch.split(part.inputs, size)])
+
+
 MEASURES = {"images": Measure(accuracy), "table": Measure(accuracy), "text": Measure(language.score, language.perplexity)}

@@ -5,7 +5,7 @@ import { FactsPanel } from "./facts.js";
 import { put, value, values } from "./fields.js";
 
 const TAGS = { dataset: "name", space: "kind", strategy: "name", estimation: "name" };
-const PARTS = ["budget", "constraints", "finals", "execution"];
+const PARTS = ["budget", "constraints", "finals", "ensemble", "execution"];
 
 const form = document.getElementById("new-search");
 const facts = document.getElementById("facts");

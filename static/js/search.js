@@ -4,6 +4,7 @@ import { reload, showConnection } from "./connection.js";
 import { Live } from "./live.js";
 import { mount as bestSoFar } from "./panels/best_so_far.js";
 import { mount as curves } from "./panels/curves.js";
+import { mount as ensemble } from "./panels/ensemble.js";
 import { mount as figures } from "./panels/figures.js";
 import { mount as finals } from "./panels/finals.js";
 import { mount as incumbent } from "./panels/incumbent.js";
@@ -13,7 +14,7 @@ import { mount as log } from "./panels/log.js";
 import { mount as pareto } from "./panels/pareto.js";
 import { mount as state } from "./panels/state.js";
 
-const PANELS = { best_so_far: bestSoFar, curves, finals, incumbent, insight, leaderboard, log, pareto };
+const PANELS = { best_so_far: bestSoFar, curves, ensemble, finals, incumbent, insight, leaderboard, log, pareto };
 const WHOLE_PAGE = [figures, state];
 
 // After a resume a trial goes on from its last checkpoint: an epoch may be told again, and what followed it is void.
@@ -79,14 +80,14 @@ export class Search {
     return this.curves.get(number);
   }
 
-  // Those with an architecture; the others are epochs of shared weights.
+  // Those with an architecture; the others are epochs of shared weights and the ensemble.
   networks() {
     return [...this.trials.values()].filter((trial) => trial.encoding_id !== "");
   }
 
   // The epochs of shared weights that have ended, in their order.
   epochs() {
-    return [...this.trials.values()].filter((trial) => trial.encoding_id === "" && trial.status === "done")
+    return [...this.trials.values()].filter((trial) => trial.encoding_id === "" && trial.kind !== "ensemble" && trial.status === "done")
       .sort((a, b) => a.number - b.number);
   }
 

@@ -38,6 +38,8 @@ PAGE = f"""<!doctype html><html lang="en"><title>x</title><script type="module" 
 <section data-panel="insight"><header><h2>I</h2></header><div class="body"><span data-pictures></span>
 <select aria-label="Decision"></select><div data-chart></div></div><footer data-summary></footer></section>
 <section data-panel="finals"><header></header><table><tbody data-rows></tbody></table></section>
+<section data-panel="ensemble" hidden><header></header><table><tbody data-rows></tbody></table>
+<footer><span data-summary></span><a data-download hidden>Download the ensemble</a></footer></section>
 <section data-panel="leaderboard"><header><h2>L</h2></header><table><tbody data-rows></tbody></table></section></main>
 <script type="application/json" id="search-data">DATA</script></html>"""
 HIDE = """Object.defineProperty(document, 'hidden', {value: true, configurable: true});
@@ -153,6 +155,23 @@ def test_joins_from_the_seq_of_the_page_and_drops_what_it_has(opened: Opened) ->
     assert stage.state("scored().map((t) => [t.number, t.score])") == [[0, 0.5], [1, 0.6]]
     stage.wait("document.querySelector('[data-live]').textContent === 'Live'")
     assert len(stage.sockets) == 1
+
+
+def test_an_ensemble_is_shown_beside_the_best_network_and_not_among_networks(opened: Opened) -> None:
+    stage = opened(seq=10)
+    found = {"members": [[0, 1], [1, 3]], "single": {"trial": 1, "score": 0.6, "test": 0.55}}
+    stage.send(finished(11, 0, 0.5), finished(12, 1, 0.6), event(13, "trial_proposed", 2, kind="ensemble", final_of=1,
+                                                                 encoding_id="", origin={"how": "ensemble"}))
+    panel = "document.querySelector('[data-panel=ensemble]')"
+    stage.wait(f"!{panel}.hidden && {panel}.textContent.includes('when the budget is spent')")
+    stage.send(finished(14, 2, 0.9, final_of=1, test=0.8, ensemble=found))
+    stage.wait(f"{panel}.querySelectorAll('tr').length === 4")
+    lines = stage.page.evaluate(f"[...{panel}.querySelectorAll('tr')].map((row) => row.innerText.split(/\\s+/).join(' '))")
+    assert lines == ["ensemble 0.9000 0.8000", "best single: trial 1 0.6000 0.5500", "trial 1 3 0.7500 0.6000 –",
+                     "trial 0 1 0.2500 0.5000 –"]
+    assert stage.page.evaluate(f"{panel}.querySelector('[data-download]').getAttribute('href')") == "/trials/2/download.zip"
+    stage.wait("document.querySelectorAll('[data-panel=leaderboard] tbody tr').length === 2")
+    assert stage.page.evaluate("document.querySelectorAll('[data-panel=finals] tbody tr').length") == 0
 
 
 def test_a_gap_makes_it_come_back_with_its_cursor(opened: Opened) -> None:

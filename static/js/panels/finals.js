@@ -4,6 +4,10 @@
 import { paced } from "../pace.js";
 import { score } from "../words.js";
 
+function isFinal(trial) {
+  return Number.isInteger(trial?.final_of) && trial.kind !== "ensemble";
+}
+
 function line(search, trial) {
   const link = Object.assign(document.createElement("a"), {
     href: search.url("trial", trial.number), textContent: `trial ${trial.number}`,
@@ -21,11 +25,11 @@ export function mount(panel, search) {
   const body = panel.querySelector("[data-rows]");
   const summary = panel.querySelector("[data-summary]");
   const draw = paced(() => {
-    const finals = [...search.trials.values()].filter((trial) => Number.isInteger(trial.final_of)).sort((a, b) => a.number - b.number);
+    const finals = [...search.trials.values()].filter(isFinal).sort((a, b) => a.number - b.number);
     body.replaceChildren(...finals.map((trial) => line(search, trial)));
     if (summary) summary.textContent = `${finals.length} final${finals.length === 1 ? "" : "s"}.`;
   });
   return search.on("trial_proposed trial_started trial_finished", ({ trial }) => {
-    if (Number.isInteger(search.trials.get(trial)?.final_of)) draw();
+    if (isFinal(search.trials.get(trial))) draw();
   });
 }

@@ -90,7 +90,7 @@ def test_the_starters_of_the_home_page_start(browser: Client) -> None:
     page = browser.get("/")
     for starter in page.context["starters"]:
         assert browser.post("/searches/new/", {"document": starter["document"]}).status_code == 302
-    assert Search.objects.count() == len(page.context["starters"]) == 3
+    assert Search.objects.count() == len(page.context["starters"]) == 4
 
 
 def test_the_form_starts_a_search_once(browser: Client) -> None:

@@ -17,7 +17,8 @@ from engine.events import Event
 from engine.registry import discover
 from engine.rng import stream
 from engine.spec import parse_space
-from engine.strategies.smac import Options, Smac, rank_correlation
+from engine.strategies.smac import Options, Smac
+from engine.surrogates.forest_search import rank_correlation
 from engine.work import Candidate, Outcome
 
 CHAIN = LANDSCAPES["L2"]
