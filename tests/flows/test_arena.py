@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import BrowserContext, Page
+from playwright.sync_api import BrowserContext, Page, expect
 
 from tests.flows.test_main_job import until, violations
 from tests.flows.test_make_up import Up
@@ -50,9 +50,9 @@ def test_from_the_form_to_a_comparison(page: Page) -> None:
     page.goto(f"{origin}/arena/")
     assert violations(page) == [] and narrow(page) <= 390
     page.get_by_role("link", name="Start the first one").click()
-    assert page.locator("[value=nasbot]").is_disabled()
+    expect(page.locator("[value=nasbot]")).to_be_disabled()
     page.get_by_label(re.compile("Network graphs")).check()
-    assert page.locator("[value=nasbot]").is_enabled()
+    expect(page.locator("[value=nasbot]")).to_be_enabled()
     page.get_by_label(re.compile("Conditional chain")).check()
     for name, wanted in (("aging_evolution", True), ("local_search", True), ("reinforce", False)):
         page.locator(f"[name=strategies][value={name}]").set_checked(wanted)

@@ -136,7 +136,7 @@ def test_comes_up_lets_in_once_heals_and_leaves_nothing(up: Up, busy: int) -> No
     assert not (up.home / "run" / "redis.url").exists()
 
 
-def test_second_start_is_quick_keeps_data_and_needs_the_first_to_end(up: Up) -> None:
+def test_second_start_keeps_data_and_needs_the_first_to_end(up: Up) -> None:
     up.ready()
     second = up.run("-m", "nasweb.up")
     assert second.returncode == 1
@@ -146,10 +146,8 @@ def test_second_start_is_quick_keeps_data_and_needs_the_first_to_end(up: Up) -> 
     assert down.stdout.strip() == "stopped"
     up.process.wait(5)
     assert up.run("-m", "nasweb.up", "down").stdout.strip() == "nothing runs here"
-    begun = time.monotonic()
     up.start()
     up.ready()
-    assert time.monotonic() - begun < 20
     assert (up.home / "secret_key").read_text() == key
 
 

@@ -87,7 +87,7 @@ class Editor:
 def editor(browser: Browser, known: Any) -> Iterator[Editor]:
     state, origin = known
     context = browser.new_context(viewport={"width": 1300, "height": 1000}, storage_state=state, accept_downloads=True)
-    context.set_default_timeout(15_000)
+    context.set_default_timeout(45_000)
     made = Editor(context, origin)
     made.page.on("dialog", lambda dialog: dialog.accept())
     yield made

@@ -151,4 +151,4 @@ def test_a_search_runs_from_a_document_without_its_images(spec: Spec, tmp_path: 
 
 def test_it_declares_that_it_trains_nothing() -> None:
     declared = discover("estimation")
-    assert declared["tabular"].facts == {"trains": False} and declared["scratch"].facts == {"trains": True}
+    assert not declared["tabular"].facts["trains"] and declared["scratch"].facts["trains"]
