@@ -1,7 +1,8 @@
 """The controller: an LSTM that writes an architecture down, decision by decision (Zoph & Le, ICLR 2017, section 3).
 
 Each choice is fed back as an embedding. Where layers may read any earlier one, a layer ends in an anchor: a step whose
-state is compared with those of the earlier anchors, which gives the probability of each skip.
+state is compared with those of the earlier anchors, which gives the probability of each skip. Inputs of nodes may be chosen
+alike, by attention to the anchors of the earlier nodes (Pham et al., ICML 2018).
 """
 
 from __future__ import annotations
@@ -32,6 +33,22 @@ class Decision:
     columns: tuple[int, ...]
     layer: int = 0
     reads: int = 0                              # of a skip: the earlier layer
+    points: tuple[int, ...] = ()                # of an input chosen by attention: earlier layers; 0, -1, … are outside
+
+
+class Logits(NamedTuple):
+    """What becomes of a logit: `bound` · tanh(logit / `temperature`); `eased` divides the bound where no attention is."""
+
+    temperature: float = 1.0
+    bound: float | None = None
+    eased: float = 1.0
+
+    def of(self, raw: Tensor, attention: bool) -> Tensor:
+        raw = raw / self.temperature
+        return raw if self.bound is None else self.bound / (1.0 if attention else self.eased) * torch.tanh(raw)
+
+
+UNBOUNDED = Logits()
 
 
 class Step(NamedTuple):
@@ -58,22 +75,25 @@ class Reading:
     anchors: dict[int, Tensor] = field(default_factory=dict)
 
 
-def decisions_of(parameters: Sequence[Parameter], values: Sequence[Sequence[Any]], shared: bool) -> list[Decision]:
-    """The decisions of a space. `shared`: those whose names differ by numbers only are of one type, and of one head."""
+def decisions_of(parameters: Sequence[Parameter], values: Sequence[Sequence[Any]], shared: bool,
+                 attention: bool = False) -> list[Decision]:
+    """The decisions of a space. `shared`: those whose names differ by numbers only are of one type, and of one head.
+    `attention`: inputs are chosen by it, where a space says what they read."""
     known: dict[str, dict[str, int]] = {}
     found = []
     for parameter, choices in zip(parameters, values, strict=True):
         head = re.sub(r"\d+", "#", parameter.name) if shared else parameter.name
         columns = known.setdefault(head, {})
         places = tuple(columns.setdefault(repr(choice), len(columns)) for choice in choices)
-        found.append(Decision(head, places, parameter.layer, parameter.reads))
+        layer, points = (parameter.result or parameter.layer, parameter.points) if attention else (parameter.layer, ())
+        found.append(Decision(head, places, layer, parameter.reads, points))
     return found
 
 
 def steps_of(decisions: Sequence[Decision]) -> Iterator[Step]:
     """A step a decision; skips wait for the end of their layer and are decided there together."""
-    skips = any(decision.reads for decision in decisions)
-    last = {d.layer: at for at, d in enumerate(decisions) if d.layer and not d.reads} if skips else {}
+    anchors = any(decision.reads or decision.points for decision in decisions)
+    last = {d.layer: at for at, d in enumerate(decisions) if d.layer and not d.reads} if anchors else {}
     for at, decision in enumerate(decisions):
         if not decision.reads:
             yield Step((at,), at)
@@ -85,13 +105,15 @@ def steps_of(decisions: Sequence[Decision]) -> Iterator[Step]:
 class Controller(nn.Module):
     """`units` wide and `depth` LSTM cells deep; all weights are drawn from [-scale, scale]."""
 
-    def __init__(self, decisions: Sequence[Decision], depth: int, units: int, scale: float, seed: int) -> None:
+    def __init__(self, decisions: Sequence[Decision], depth: int, units: int, scale: float, seed: int,
+                 logits: Logits = UNBOUNDED) -> None:
         super().__init__()
+        self.logits = logits
         self.decisions, self.steps = tuple(decisions), tuple(steps_of(decisions))
         widths: dict[str, int] = {}
         for decision in decisions:
-            if decision.reads:
-                continue                        # skips are decided by attention
+            if decision.reads or decision.points:
+                continue                        # decided by attention
             widths[decision.head] = max(widths.get(decision.head, 0), 1 + max(decision.columns))
         self.place = {name: at for at, name in enumerate(widths)}
         self.lstm = nn.ModuleList(_blank(nn.LSTMCell(units, units, device="meta")) for _ in range(depth))
@@ -102,12 +124,14 @@ class Controller(nn.Module):
             self.earlier = _blank(nn.Linear(units, units, bias=False, device="meta"))
             self.current = _blank(nn.Linear(units, units, bias=False, device="meta"))
             self.attention = _blank(nn.Linear(units, 1, bias=False, device="meta"))
+        if outside := max((1 - min(decision.points) for decision in decisions if decision.points), default=0):
+            self.outside = nn.Parameter(torch.empty(outside, units))
         generator = torch.Generator().manual_seed(seed)
         with torch.no_grad():
             for weights in self.parameters():
                 weights.uniform_(-scale, scale, generator=generator)
         for at, decision in enumerate(decisions):
-            if decision.reads:
+            if decision.reads or decision.points:
                 continue
             columns = torch.tensor(decision.columns)
             allowed = torch.zeros(widths[decision.head], dtype=torch.bool).index_fill_(0, columns, True)
@@ -116,9 +140,17 @@ class Controller(nn.Module):
 
     def score(self, picks: Tensor) -> tuple[Tensor, Tensor]:
         """Of given sequences (a row each, SKIPPED where inactive): the log-probability, and the entropy on the way."""
+        total, entropy, _ = self.judged(picks, None)
+        return total, entropy
+
+    def judged(self, picks: Tensor, rate: float | None) -> tuple[Tensor, Tensor, Tensor]:
+        """The same, and how far skips are from this rate: the divergence KL(skip or not ‖ rate), summed over the skips of a
+        layer and averaged over the layers that have skips."""
         reading = self._begin(len(picks))
         zero = torch.zeros(len(picks), dtype=self.start.dtype)
-        total, entropy = zero, zero
+        total, entropy, apart = zero, zero, zero
+        wanted = None if rate is None else torch.tensor([1.0 - rate, rate], dtype=zero.dtype).log()
+        layers = max(1, len({decision.layer for decision in self.decisions if decision.reads}))
         for step in self.steps:
             live = picks[:, step.follows] != SKIPPED
             for at, logs in self._advance(reading, step, live):
@@ -126,8 +158,10 @@ class Controller(nn.Module):
                 chosen = torch.where(active, picks[:, at], 0)
                 total = total + torch.where(active, logs.gather(1, chosen[:, None])[:, 0], 0.0)
                 entropy = entropy - torch.where(active, (logs.exp() * logs).sum(1), 0.0)
+                if wanted is not None and step.anchor:
+                    apart = apart + torch.where(active, (logs.exp() * (logs - wanted)).sum(1), 0.0) / layers
             self._feed(reading, step, picks, live)
-        return total, entropy
+        return total, entropy, apart
 
     @torch.no_grad()
     def draw(self, walk: Walk, rng: Random | None) -> Drawn:
@@ -175,7 +209,10 @@ class Controller(nn.Module):
             reading.anchors[step.anchor] = x
         else:
             (at,) = step.decisions
-            logits = self.heads[self.place[self.decisions[at].head]](x)
+            if points := self.decisions[at].points:
+                yield at, torch.log_softmax(self._attended(self._results(reading, points), x), 1)
+                return
+            logits = self.logits.of(self.heads[self.place[self.decisions[at].head]](x), False)
             logits = logits.masked_fill(self.get_buffer(f"masked_{at}"), float("-inf"))
             yield at, torch.log_softmax(logits, 1)[:, self.get_buffer(f"columns_{at}")]
 
@@ -183,20 +220,33 @@ class Controller(nn.Module):
         """sigmoid(v · tanh(W h_j + U h_k)) is the probability that layer k reads layer j: of the second choice of two."""
         if not step.decisions:
             return
-        before = torch.stack([reading.anchors[self.decisions[at].reads] for at in step.decisions], 1)
-        scores = self.attention(torch.tanh(self.earlier(before) + self.current(current)[:, None]))[..., 0]
+        scores = self._attended(self._results(reading, [self.decisions[at].reads for at in step.decisions]), current)
         no, yes = nn.functional.logsigmoid(-scores), nn.functional.logsigmoid(scores)
         yield from ((at, torch.stack((no[:, n], yes[:, n]), 1)) for n, at in enumerate(step.decisions))
 
+    def _results(self, reading: Reading, numbers: Sequence[int]) -> Tensor:
+        """Anchors of layers, and vectors for what comes from outside: sequences × results × units."""
+        batch = len(reading.x)
+        return torch.stack([reading.anchors[n] if n > 0 else self.outside[-n].expand(batch, -1) for n in numbers], 1)
+
+    def _attended(self, results: Tensor, current: Tensor) -> Tensor:
+        raw: Tensor = self.attention(torch.tanh(self.earlier(results) + self.current(current)[:, None]))[..., 0]
+        return self.logits.of(raw, True)
+
     def _feed(self, reading: Reading, step: Step, picks: Tensor, live: Tensor) -> None:
-        """What the next step reads: the embedding of the choice; after an anchor the mean of those that are read."""
+        """What the next step reads: the embedding of the choice, or the result chosen by attention; after an anchor the mean
+        of those that are read."""
         if not step.anchor:
             (at,) = step.decisions
-            columns = self.get_buffer(f"columns_{at}")[torch.where(live, picks[:, at], 0)]
-            x = self.embeddings[self.place[self.decisions[at].head]](columns)
+            chosen = torch.where(live, picks[:, at], 0)
+            if points := self.decisions[at].points:
+                x = self._results(reading, points)[torch.arange(len(chosen)), chosen]
+            else:
+                columns = self.get_buffer(f"columns_{at}")[chosen]
+                x = self.embeddings[self.place[self.decisions[at].head]](columns)
         elif step.decisions:
             read = (picks[:, list(step.decisions)] == 1).to(reading.x.dtype)
-            before = torch.stack([reading.anchors[self.decisions[at].reads] for at in step.decisions], 1)
+            before = self._results(reading, [self.decisions[at].reads for at in step.decisions])
             count = read.sum(1, keepdim=True)
             mean = (read[..., None] * before).sum(1) / count.clamp(min=1)
             x = torch.where(count > 0, mean, self.start)

@@ -15,14 +15,17 @@ HEAVIEST = 5.0                                  # weight of a late sequence, at 
 
 
 class PolicyGradient:
-    """Adam on a controller. `clip` None: one plain step a batch; else `passes` clipped ones (PPO)."""
+    """Adam on a controller. `clip` None: one plain step a batch; else `passes` clipped ones (PPO). `skips`: a rate of skips
+    and how strongly it is kept (Pham et al., ICML 2018)."""
 
     def __init__(self, controller: Controller, lr: float, entropy: float = 0.0, clip: float | None = None,
-                 passes: int = 1) -> None:
+                 passes: int = 1, *, skips: tuple[float, float] | None = None, betas: tuple[float, float] = (0.9, 0.999),
+                 eps: float = 1e-8) -> None:
         self.controller, self.entropy, self.clip = controller, entropy, clip
         self.passes = passes if clip is not None else 1
+        self.rate, self.pull = skips or (None, 0.0)
         self.weights = list(controller.parameters())
-        self.adam = torch.optim.Adam(self.weights, lr=lr, foreach=False)
+        self.adam = torch.optim.Adam(self.weights, lr=lr, betas=betas, eps=eps, foreach=False)
         for w in self.weights:                  # there from the start, so that they can be kept and filled at any time
             self.adam.state[w] = {"step": torch.zeros(()), "exp_avg": torch.zeros_like(w),
                                   "exp_avg_sq": torch.zeros_like(w)}
@@ -34,12 +37,12 @@ class PolicyGradient:
         drawn: Tensor | None = None
         before = 0.0
         for _ in range(self.passes):
-            logs, entropy = self.controller.score(picks)
+            logs, entropy, apart = self.controller.judged(picks, self.rate)
             if drawn is None:
                 known = torch.tensor([0.0 if log is None else log for log in then], dtype=gains.dtype)
                 drawn = torch.where(torch.tensor([log is None for log in then]), logs.detach(), known)
                 before = float(entropy.detach().mean())
-            loss = -(self._objective(logs, drawn, gains) + self.entropy * entropy).mean()
+            loss = -(self._objective(logs, drawn, gains) + self.entropy * entropy - self.pull * apart).mean()
             for w, slope in zip(self.weights, torch.autograd.grad(loss, self.weights, allow_unused=True,
                                                                   materialize_grads=True), strict=True):
                 w.grad = slope

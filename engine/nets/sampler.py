@@ -34,6 +34,7 @@ class Step(Protocol):
 
     number: int                                 # over all epochs, from 0
     epoch: int                                  # from 0
+    closing: bool                               # a step in which the sampler alone learns
     position: int                               # in its epoch; of a closing step: among these
     progress: float                             # of all epochs, from 0 to 1
     rng: Random                                 # of this step alone

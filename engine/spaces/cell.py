@@ -232,7 +232,7 @@ def draw_cell(name: str, blocks: Any) -> Graph:
 def build_cell(layers: Layers, name: str, blocks: Any, before: State, last: State, channels: int, stride: int) -> State:
     """A cell in primitive layers. Only operations that read a cell input have the stride."""
     halvings = last.halvings + (stride > 1)
-    states = [_entered(layers, f"{name}_input_0", before, last, channels),
+    states = [entered(layers, f"{name}_input_0", before, last, channels),
               State(matched(Place(layers, f"{name}_input_1", last.name, last.channels, channels)), channels, last.halvings)]
     for number, (one, other, op_1, op_2, combine) in enumerate(blocks, 1):
         halves = []
@@ -255,7 +255,7 @@ def build_cell(layers: Layers, name: str, blocks: Any, before: State, last: Stat
     return State(output, len(ends) * channels, halvings)
 
 
-def _entered(layers: Layers, name: str, before: State, last: State, channels: int) -> State:
+def entered(layers: Layers, name: str, before: State, last: State, channels: int) -> State:
     """The output of the cell before the last, made as large as that of the last cell and as deep as this cell."""
     if before.halvings == last.halvings and before.channels == channels:
         return before

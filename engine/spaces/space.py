@@ -31,6 +31,8 @@ class Parameter:
     step: float | None = None                    # reals are multiples of this
     layer: int = 0                               # where decisions come layer by layer: whose this one is, from 1
     reads: int = 0                               # of a skip: the earlier layer that a yes (the second choice) reads
+    result: int = 0                              # where results have numbers, from 1: which one this decision helps to make
+    points: tuple[int, ...] = ()                 # of an input: the result of each choice; 0, -1, … come from outside
 
     def document(self) -> dict[str, Any]:
         shown = {"name": self.name, "kind": self.kind, "choices": list(self.choices), "low": self.low, "high": self.high,

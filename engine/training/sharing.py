@@ -65,6 +65,7 @@ class Moment:
     def __init__(self, sharing: Sharing, number: int, epoch: int, position: int) -> None:
         plan = sharing.plan
         self.sharing, self.number, self.epoch, self.position = sharing, number, epoch, position
+        self.closing = False
         self.progress = min(1.0, (epoch + position / sharing.steps_per_epoch) / plan.epochs)
         self.rng: Random = stream(plan.seed, "sampler", number)
         self.rate, self.momentum, self.decay = plan.rate(epoch), plan.momentum, plan.weight_decay

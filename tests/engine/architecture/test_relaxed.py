@@ -45,7 +45,8 @@ def test_hard_strengths_give_back_the_architecture(kind: str) -> None:
         relaxed = space.supernet(SHAPE, 10)
         hard = {name: [[float(k in path[name][row]) for k in range(len(table.ops))] for row in range(len(table.edges))]
                 for name, table in relaxed.tables.items()}
-        assert space.derived(hard) == architecture
+        found = space.derived(hard)
+        assert found == architecture or kind == "enas_micro" and space.canonical(found) == space.canonical(architecture)
 
 
 @ALL
@@ -69,7 +70,8 @@ def test_an_extracted_network_costs_no_more_than_its_operations(kind: str) -> No
     space = space_of(kind)
     relaxed, architecture = space.supernet(SHAPE, 10), space.sample(Random(5)).architecture
     graph = extracted(relaxed, space.path(architecture))
-    assert measure(graph, SHAPE).macs == measure(space.network(architecture, SHAPE, 10), SHAPE).macs
+    shared, alone = (measure(each, SHAPE).macs for each in (graph, space.network(architecture, SHAPE, 10)))
+    assert shared == alone or kind == "enas_micro" and shared < alone      # the same operation twice is computed once
     assert not [node for node in graph if node.op == "zero"] or measure(graph, SHAPE).macs > 0
 
 

@@ -16,7 +16,12 @@ from engine.spec import parse_space
 
 DARTS = parse_space({"kind": "darts_cell", "preset": "cpu"})[1]
 CELL_201 = parse_space({"kind": "nas_bench_201", "preset": "table"})[1]
-SPACES = pytest.mark.parametrize("space", [DARTS, CELL_201], ids=["darts_cell", "nas_bench_201"])
+MACRO = parse_space({"kind": "enas_macro", "layers": 3, "channels": 4})[1]
+JOINED = parse_space({"kind": "enas_macro", "layers": 3, "channels": 4, "merge": "concat", "widen": True})[1]
+MICRO = parse_space({"kind": "enas_micro", "preset": "cpu", "channels": 4, "nodes": 2})[1]
+KINDS = {"darts_cell": DARTS, "nas_bench_201": CELL_201, "enas_macro": MACRO, "enas_macro joined": JOINED,
+         "enas_micro": MICRO}
+SPACES = pytest.mark.parametrize("space", KINDS.values(), ids=KINDS)
 SHAPE = (1, 8, 8)
 
 

@@ -81,7 +81,7 @@ def test_fewer_than_three_layers_have_no_thirds(layers: int, places: tuple[int, 
 @pytest.mark.parametrize("widen", [False, True])
 @pytest.mark.parametrize("shape", [(1, 8, 8), (3, 32, 32), (1, 1, 1), (2, 5, 9)], ids=str)
 def test_every_sample_fits_every_image_with_no_dead_layer(skips: str, widen: bool, shape: tuple[int, ...]) -> None:
-    space = EnasMacro(layers=9, channels=6, skips=skips, widen=widen)
+    space = EnasMacro(layers=9, channels=6, merge=skips, widen=widen)
     for proposal in space.sample_many(Random(1), 15):
         graph = network(space, proposal.architecture, shape)
         assert measure(graph, shape).rows[-1].shape == (10,)
@@ -89,7 +89,7 @@ def test_every_sample_fits_every_image_with_no_dead_layer(skips: str, widen: boo
 
 
 def test_widening_doubles_the_channels_of_each_third() -> None:
-    space = EnasMacro(layers=3, channels=4, widen=True, skips="concat")
+    space = EnasMacro(layers=3, channels=4, widen=True, merge="concat")
     found = measure(network(space, rows([0], [0, 1], [0, 1, 1])), (3, 16, 16)).rows
     shapes = {row.name: row.shape for row in found}
     assert [shapes[name] for name in ("layer_1", "layer_2_projection", "layer_3_projection")] == [
@@ -131,7 +131,7 @@ def test_bad_rows_are_pointed_at(layers: Any, place: str) -> None:
     assert caught.value.problems[0].path == f"/genotype{place}"
 
 
-@pytest.mark.parametrize(("option", "value"), [("layers", 0), ("layers", 500), ("channels", 1), ("skips", "mul"),
+@pytest.mark.parametrize(("option", "value"), [("layers", 0), ("layers", 500), ("channels", 1), ("merge", "mul"),
                                                ("ops", ["conv_4x4"]), ("ops", []), ("widen", 1)], ids=str)
 def test_bad_options_are_pointed_at(option: str, value: Any) -> None:
     with pytest.raises(Invalid) as caught:

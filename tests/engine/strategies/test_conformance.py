@@ -54,7 +54,7 @@ SMALL: dict[str, list[dict[str, Any]]] = {
                   "hyper": [{"name": "nesterov", "kind": "categorical", "choices": [True, False]}]}],
     "enas_macro": [{"layers": 1, "channels": 2, "ops": ["conv_3x3"]}, {"layers": 3, "channels": 2, "ops": ["conv_3x3"]}],
     "enas_micro": [{"nodes": 1, "ops": ["identity"], "channels": 2, "layers": 1},
-                   {"nodes": 1, "ops": ["max_pool_3x3"], "channels": 2, "layers": 1, "projection": False}],
+                   {"nodes": 1, "ops": ["max_pool_3x3"], "channels": 2, "layers": 1}],
     "hierarchical": [{"motifs": 1, "motif_nodes": 2, "cell_nodes": 2, "ops": ["identity"], "channels": 2},
                      {"motifs": 1, "motif_nodes": 2, "cell_nodes": 3, "ops": ["conv_1x1", "identity"], "channels": 2}],
 }
