@@ -23,7 +23,8 @@ class PolicyGradient:
                  eps: float = 1e-8) -> None:
         self.controller, self.entropy, self.clip = controller, entropy, clip
         self.passes = passes if clip is not None else 1
-        self.rate, self.pull = skips or (None, 0.0)
+        self.rate = skips[0] if skips else None
+        self.pull = skips[1] if skips else 0.0
         self.weights = list(controller.parameters())
         self.adam = torch.optim.Adam(self.weights, lr=lr, betas=betas, eps=eps, foreach=False)
         for w in self.weights:                  # there from the start, so that they can be kept and filled at any time

@@ -122,7 +122,8 @@ class EnasMicro(Nested):
         """The two halves of a node may be the same operation on the same input, which then counts twice."""
         found: Path = {}
         for cell in CELLS:
-            numbers, rows = architecture.genotype[cell], dict[tuple[int, int], tuple[int, ...]].fromkeys(self._edges, ())
+            numbers = architecture.genotype[cell]
+            rows: dict[tuple[int, int], tuple[int, ...]] = {edge: () for edge in self._edges}
             for at in range(0, len(numbers), 2):
                 edge = numbers[at], INPUTS + at // 4
                 rows[edge] = (*rows[edge], self._chosen.index(tuple(OPS)[numbers[at + 1]]))
@@ -148,7 +149,7 @@ class EnasMicro(Nested):
 
     def skips(self, architecture: Architecture) -> int:
         """Identities of the normal cell."""
-        return architecture.genotype[CELLS[0]][1::2].count(tuple(OPS).index("identity"))
+        return sum(op == tuple(OPS).index("identity") for op in architecture.genotype[CELLS[0]][1::2])
 
     def _skeleton(self, classes: int, build: CellBuilder) -> Graph:
         layers, width = Layers(), self.channels

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from random import Random
 from typing import Any
 
@@ -9,9 +10,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from engine.architecture.architecture import Architecture
 from engine.architecture.relaxed import extracted
 from engine.nets.build import build
 from engine.nets.supernet import Choice, Supernet
+from engine.spaces import enas_macro, enas_micro
 from engine.spec import parse_space
 
 DARTS = parse_space({"kind": "darts_cell", "preset": "cpu"})[1]
@@ -191,3 +194,51 @@ def test_gradients_reach_only_what_is_asked() -> None:
     tables = {name: t.requires_grad_() for name, t in chances(net).items()}
     torch.autograd.grad(net(x, Choice(net.relaxed.everything, tables)).sum(), [*tables.values()])
     assert all(p.grad is None for p in net.parameters())
+
+
+def micro_name(name: str, architecture: Architecture) -> str:
+    """Where the supernet of ENAS cells keeps what the space's own network calls so."""
+    match = re.fullmatch(r"((reduction|stack)\w*?)_block_(\d+)_op_(\d)(.*)", name)
+    if not match:
+        return name
+    node, at = int(match[3]), 4 * int(match[3]) + 2 * int(match[4]) - 6
+    source, op = architecture.genotype["reduction" if match[2] == "reduction" else "normal"][at:at + 2]
+    return f"{match[1]}_edge_{source}_{node + 1}_{tuple(enas_micro.OPS)[op]}{match[5]}"
+
+
+def macro_name(name: str, architecture: Architecture) -> str:
+    match = re.fullmatch(r"layer_(\d+)((_entry|_conv|_depthwise|_pointwise|_entry_conv)?\..*)", name)
+    if not match:
+        return name
+    op = architecture.genotype["layers"][int(match[1]) - 1][0]
+    return f"layer_{match[1]}_{enas_macro.OPS[op]}{match[2]}"
+
+
+def test_a_path_of_enas_cells_is_the_network_of_the_space_with_slices_as_its_projection() -> None:
+    net, x = made(MICRO), inputs()
+    known = net.state_dict()
+    for number in range(8):
+        architecture = MICRO.sample(Random(number)).architecture
+        alone = build(MICRO.network(architecture, SHAPE, 10), SHAPE).double()
+        state = {name: known.get(micro_name(name, architecture), value) for name, value in alone.state_dict().items()}
+        path = MICRO.path(architecture)
+        for name in state:
+            if name.endswith("_projection_conv.weight"):
+                kind = "reduction_ends" if name.startswith("reduction") else "normal_ends"
+                cell = name.removesuffix("_projection_conv.weight")
+                ends = [end for end, row in enumerate(path[kind]) if row == (1,)]
+                state[name] = torch.cat([known[f"{cell}_slice_{end}_conv.weight"] for end in ends], 1)
+        alone.load_state_dict(state)
+        assert torch.allclose(net(x, Choice(path)), alone.train()(x), rtol=0, atol=1e-10)
+
+
+def test_a_path_of_enas_layers_with_skips_is_the_network_of_the_space() -> None:
+    net, x = made(MACRO), inputs()
+    known = net.state_dict()
+    for rows in ([[0], [1, 1], [5, 0, 1]], [[4], [2, 1], [3, 1, 1]]):
+        architecture = MACRO.parse({"layers": rows})
+        alone = build(MACRO.network(architecture, SHAPE, 10), SHAPE).double()
+        assert {macro_name(name, architecture) for name, _ in alone.named_parameters()} <= set(known)
+        alone.load_state_dict({name: known.get(macro_name(name, architecture), value)
+                               for name, value in alone.state_dict().items()})
+        assert torch.allclose(net(x, Choice(MACRO.path(architecture))), alone.train()(x), rtol=0, atol=1e-10)
