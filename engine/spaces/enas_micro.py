@@ -123,7 +123,7 @@ class EnasMicro(Nested):
         found: Path = {}
         for cell in CELLS:
             numbers = architecture.genotype[cell]
-            rows: dict[tuple[int, int], tuple[int, ...]] = {edge: () for edge in self._edges}
+            rows: dict[tuple[int, int], tuple[int, ...]] = dict.fromkeys(self._edges, ())
             for at in range(0, len(numbers), 2):
                 edge = numbers[at], INPUTS + at // 4
                 rows[edge] = (*rows[edge], self._chosen.index(tuple(OPS)[numbers[at + 1]]))
