@@ -126,6 +126,7 @@ class Sharing:
         seed_torch(stream_seed(self.plan.seed, "supernet step", self.step), self.device.startswith("cuda"))
         closing = self.position - self.weight_steps
         moment = Moment(self, self.step, self.epoch, self.position if closing < 0 else closing)
+        moment.closing = closing >= 0
         self.sampler.learn(moment)
         if closing < 0:
             self._learn(moment)
