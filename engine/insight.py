@@ -46,11 +46,11 @@ def heat(title: str, rows: Sequence[str], columns: Sequence[str], values: Sequen
 
 
 def pairs(title: str, names: tuple[str, str],
-          decisions: Mapping[str, tuple[Sequence[Any], Sequence[float], Sequence[float]]]) -> Picture:
-    """Two distributions over each of some decisions: where (choices or places), and the two heights there."""
+          decisions: Mapping[str, tuple[Sequence[Any], Sequence[float], Sequence[float]]], y: str = "density") -> Picture:
+    """Two distributions over each of some decisions: where (choices or places), and the two heights there (`y`)."""
     rows = [{"name": name, "at": list(at), "values": [[_short(v) for v in one], [_short(v) for v in other]]}
             for name, (at, one, other) in list(decisions.items())[:LARGEST]]
-    return {"picture": "pairs", "title": title, "names": list(names), "decisions": rows}
+    return {"picture": "pairs", "title": title, "names": list(names), "decisions": rows, "y": y}
 
 
 def scatter(title: str, x: str, y: str, points: Sequence[tuple[float, float]], note: str = "") -> Picture:

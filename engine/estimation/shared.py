@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
 from engine.architecture.architecture import digest
@@ -223,10 +223,11 @@ class Epoch:
 
 
 class Ranking:
-    """An architecture scored on arch-val with its part of the shared weights, which stay as they are."""
+    """An architecture scored on arch-val with its part of the shared weights, which stay as they are. Its `fidelity`
+    replaces the options of the same name."""
 
     def __init__(self, work: Candidate, context: Context, options: Options) -> None:
-        self.work, self.context, self.options = work, context, options
+        self.work, self.context, self.options = work, context, replace(options, **work.fidelity)
 
     def run(self) -> Outcome:
         began, data, limits = time.monotonic(), self.context.data, self.context.spec.constraints

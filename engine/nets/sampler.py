@@ -42,6 +42,8 @@ class Step(Protocol):
     momentum: float
     decay: float
 
+    @property
+    def examples(self) -> int: ...                              # in the step's batch of w-train
     def train_loss(self, choice: Any) -> Tensor: ...            # on the step's batch of w-train
     def validation_loss(self, choice: Any) -> Tensor: ...       # on its batch of arch-val
     def validation_score(self, choice: Any) -> float: ...       # accuracy there; a reward

@@ -71,6 +71,10 @@ class Moment:
         self.rate, self.momentum, self.decay = plan.rate(epoch), plan.momentum, plan.weight_decay
         self._batches: dict[str, tuple[Tensor, Tensor]] = {}
 
+    @property
+    def examples(self) -> int:
+        return len(self.train_batch()[1])
+
     def train_loss(self, choice: Any) -> Tensor:
         return self.sharing.loss(self.sharing.learning, choice, *self.train_batch())
 
@@ -171,10 +175,9 @@ class Sharing:
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         self.optimizer.zero_grad(set_to_none=True)                   # what takes no part keeps None, and does not move
-        total = 0.0
-        for draw in self.sampler.draw(moment):
-            total += self._descend(draw, *moment.train_batch())
-        self.sums["loss"] += total
+        draws = self.sampler.draw(moment)
+        total = sum(self._descend(draw, *moment.train_batch()) for draw in draws)
+        self.sums["loss"] += total / sum(draw.weight for draw in draws)
         if self.plan.clip is not None:
             nn.utils.clip_grad_norm_([w for w in self.weights if w.grad is not None], self.plan.clip)
         self.optimizer.step()

@@ -58,7 +58,7 @@ const DRAW = {
     if (!decision) return { lines: [], words: {}, sentence: "No decision has a model yet." };
     const look = typeof decision.at[0] === "number" ? "line" : "bars";
     const lines = picture.names.map((name, colour) => ({ name, x: decision.at, y: decision.values[colour], look, colour }));
-    const words = { x: decision.name, y: "density", whole: false, named: look === "bars" ? "x" : "" };
+    const words = { x: decision.name, y: picture.y ?? "density", whole: false, named: look === "bars" ? "x" : "" };
     return { lines, words, sentence: `${picture.names.join(" against ")} for ${decision.name}.`, choices: picture.decisions.map((one) => one.name) };
   },
   scatter(picture) {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -128,6 +129,14 @@ def test_recalibrated_statistics_are_another_score_and_leave_nothing_behind(whol
     assert first.ok and first.score == again.score
     [(sharing, _)] = shared._resident.values()
     assert not list(sharing.supernet.buffers())
+
+
+def test_a_candidates_fidelity_replaces_the_options_of_the_same_name(whole: tuple[Home, list[Outcome]]) -> None:
+    wanted = {"statistics": "recalibrated", "recalibration": 3}
+    home = Home(whole[0].folder, parse({**DOCUMENT, "estimation": {**DOCUMENT["estimation"], **wanted}}))
+    work = Candidate(CELL, weights=Weights("shared", 2), trial=14)
+    asked = whole[0].perform(replace(work, fidelity=wanted))
+    assert asked.score == home.perform(work).score != whole[0].perform(work).score
 
 
 def test_a_candidate_from_scratch_is_trained_as_ever(tmp_path: Path) -> None:

@@ -185,6 +185,26 @@ def test_parts_of_a_batch_and_weights_of_draws() -> None:
     assert not torch.allclose(gradients[0], gradients[2], atol=1e-6)
 
 
+def test_the_loss_of_a_step_is_the_mean_of_its_draws_whatever_they_weigh_together() -> None:
+    choice = Choice(SPACE.path(SPACE.sample(Random(0)).architecture))
+    losses = []
+    for draws in ([Draw(choice)], [Draw(choice)] * 3, [Draw(choice, 0.25), Draw(choice, 0.75)]):
+        sharing = made("paths")
+        sharing.sampler.draw = lambda step, draws=draws: draws      # type: ignore[method-assign]
+        sharing.advance()
+        losses.append(sharing.sums["loss"])
+    assert losses[1:] == pytest.approx([losses[0]] * 2, rel=1e-5)
+
+
+def test_a_step_knows_how_many_examples_it_has() -> None:
+    sharing, seen = made("paths"), []
+    drawn = sharing.sampler.drawn
+    sharing.sampler.drawn = lambda step: (seen.append(step.examples), drawn(step))[1]
+    while not sharing.advance():
+        pass
+    assert sum(seen) == len(sharing.w_train.train)
+
+
 def test_the_rate_is_half_a_cosine_by_epochs() -> None:
     assert PLAN.rate(0) == 0.1 and PLAN.rate(4) == pytest.approx(0.01) and PLAN.rate(2) == pytest.approx(0.055)
 
