@@ -67,6 +67,7 @@ def test_the_histogram_of_paths_is_small_data_for_small_and_large_cells() -> Non
         shown = [picture for event in events for picture in event.data["pictures"] if picture["picture"] == "pairs"]
         assert len(shown) == parts and sum(len(picture["decisions"]) for picture in shown) == edges
         assert all(len(each["at"]) == 7 for picture in shown for each in picture["decisions"])
+        assert {picture["y"] for picture in shown} == {"share of the masks"}
         assert all(len(json.dumps(event.document())) < 4096 for event in events)
 
 
