@@ -40,6 +40,10 @@ class SupernetOptions:
     clip: float | None = real(5.0, low=1e-6, high=1000.0, paper=5.0, optional=True,
                               help="Largest norm of the weights' gradient; empty: any.")
 
+    def schedule(self) -> Mapping[str, Any]:
+        """More of how the shared weights learn, where a method has options for it: fields of `SharingPlan`."""
+        return {}
+
 
 @dataclass(frozen=True)
 class Site:

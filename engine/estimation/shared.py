@@ -97,7 +97,7 @@ class Supernets:
                     settings)
         strategy: Any = discover("strategies")[context.spec.strategy.name].factory
         plan = SharingPlan(settings.get("epochs", wanted.epochs), wanted.batch_size, wanted.lr, wanted.last_lr,
-                           wanted.momentum, wanted.weight_decay, wanted.clip, self.seed)
+                           wanted.momentum, wanted.weight_decay, wanted.clip, self.seed, **wanted.schedule())
         sharing = Sharing(strategy.sampler(site), context.data, self.options.arch_share, plan, context.device)
         if state is not None:
             sharing.load_state_dict(dict(state))

@@ -25,6 +25,10 @@ class Options(SupernetOptions):
     batch_size: int = integer(128, low=2, high=8192, paper=128, help="Examples in one step of the shared weights.")
     lr: float = real(0.05, low=1e-6, high=10.0, paper=0.05, log=True,
                      help="Learning rate of the shared weights at first; half a cosine leads to the last one.")
+    cycle: int | None = integer(10, low=1, high=10_000, paper=10, optional=True,
+                                help="Epochs of the first half cosine, after which another starts; empty: one for all.")
+    growth: int = integer(2, low=1, high=10, paper=2, help="How many times as long the next one is.")
+    nesterov: bool = flag(True, paper=True, help="Momentum of the shared weights in Nesterov's form.")
     weight_decay: float = real(1e-4, low=0.0, high=1.0, paper=1e-4,
                                help="How strongly the weights that a step uses are pulled to zero.")
     models: int = integer(1, low=1, high=64, paper=1, help="Architectures whose mean loss makes one step of the weights.")
@@ -51,6 +55,9 @@ class Options(SupernetOptions):
     candidates: int = integer(10, low=1, high=64, paper=None,
                               help="Architectures drawn from the controller in the end and scored with the shared weights.")
 
+    def schedule(self) -> Mapping[str, Any]:
+        return {"nesterov": self.nesterov, "cycle": self.cycle, "growth": self.growth}
+
 
 PAPER = {"epochs": 310, "batch_size": 128, "lr": 0.05, "weight_decay": 1e-4, "steps": 2000, "samples": 1, "units": 64,
          "depth": 2, "temperature": 5.0, "bound": 2.5, "controller_lr": 1e-3, "entropy": 0.1, "skip_target": 0.4,
@@ -61,7 +68,8 @@ MACRO = {"epochs": 310, "batch_size": 128, "lr": 0.05, "last_lr": 5e-4, "weight_
 MICRO = {"epochs": 150, "batch_size": 160, "lr": 0.05, "last_lr": 5e-4, "weight_decay": 1e-4, "steps": 30, "samples": 10,
          "units": 64, "depth": 1, "temperature": 1.0, "bound": 1.1, "eased": 2.5, "controller_lr": 3.5e-3, "beta1": 0.0,
          "eps": 1e-3, "entropy": 1e-4, "entropy_in": "reward", "skip_weight": 0.0, "baseline": 0.99}
-CPU = {"epochs": 10, "batch_size": 32, "lr": 0.1, "steps": 20, "samples": 4, "units": 16, "depth": 1, "temperature": 1.0,
+CPU = {"epochs": 10, "batch_size": 32, "lr": 0.1, "cycle": None, "steps": 20, "samples": 4, "units": 16,
+       "depth": 1, "temperature": 1.0,
        "bound": 2.5, "controller_lr": 0.01, "entropy": 1e-3, "baseline": 0.9, "candidates": 5}
 
 

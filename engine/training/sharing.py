@@ -26,7 +26,8 @@ PROBES = 8                                      # batches on which the supernet 
 
 @dataclass(frozen=True)
 class SharingPlan:
-    """How the shared weights learn: SGD with half a cosine from `lr` to `last_lr`, a step of it an epoch."""
+    """How the shared weights learn: SGD with half a cosine from `lr` to `last_lr`, a step of it an epoch; with a `cycle` of
+    so many epochs it starts anew after them, each time `growth` times as long."""
 
     epochs: int
     batch_size: int
@@ -36,10 +37,16 @@ class SharingPlan:
     weight_decay: float
     clip: float | None
     seed: int
+    nesterov: bool = False
+    cycle: int | None = None
+    growth: int = 2
 
     def rate(self, epoch: int) -> float:
         """Epochs beyond the planned ones go on with the last one."""
-        part = min(1.0, epoch / self.epochs)
+        length, begun = self.cycle or self.epochs, 0
+        while self.cycle and epoch >= begun + length:
+            begun, length = begun + length, length * self.growth
+        part = min(1.0, (epoch - begun) / length)
         return self.last_lr + (self.lr - self.last_lr) * (1 + math.cos(math.pi * part)) / 2
 
 
@@ -114,7 +121,8 @@ class Sharing:
         self.supernet: nn.Module = sampler.supernet.to(device).to(memory_format=torch.channels_last)
         self.supernet.train()
         self.weights = list(self.supernet.parameters())
-        self.optimizer = torch.optim.SGD(self.weights, plan.lr, plan.momentum, weight_decay=plan.weight_decay)
+        self.optimizer = torch.optim.SGD(self.weights, plan.lr, plan.momentum, weight_decay=plan.weight_decay,
+                                         nesterov=plan.nesterov and plan.momentum > 0)
         self.w_train, self.arch_val = parted(splits, share, plan.seed)
         self.learning = task_of(self.w_train, plan.batch_size, plan.seed, device)
         self.choosing = task_of(self.arch_val, plan.batch_size, stream_seed(plan.seed, "choosing"), device)

@@ -31,6 +31,7 @@ def test_the_defaults_are_those_of_the_paper_and_each_source_has_a_preset() -> N
     o = Options()
     assert (o.units, o.depth, o.scale, o.controller_lr, o.temperature, o.bound) == (64, 2, 0.1, 1e-3, 5.0, 2.5)
     assert (o.entropy, o.skip_target, o.skip_weight, o.steps, o.samples, o.models) == (0.1, 0.4, 0.5, 2000, 1, 1)
+    assert o.schedule() == {"nesterov": True, "cycle": 10, "growth": 2} and (o.lr, o.last_lr, o.epochs) == (0.05, 1e-3, 310)
     for name, option in options.options_of(Options).items():
         assert option.paper in (None, getattr(o, name))
     presets = discover("strategies")["enas"].presets

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from random import Random
 from typing import Any
 
@@ -211,6 +212,20 @@ def test_the_rate_is_half_a_cosine_by_epochs() -> None:
 
 def test_beyond_the_planned_epochs_the_last_rate_stays() -> None:
     assert PLAN.rate(5) == PLAN.rate(400) == pytest.approx(0.01)
+
+
+def test_a_cosine_with_restarts_starts_anew_and_takes_longer_each_time() -> None:
+    """310 epochs are five cosines of 10, 20, 40, 80 and 160."""
+    plan = replace(PLAN, epochs=310, cycle=10)
+    assert [epoch for epoch in range(310) if plan.rate(epoch) == 0.1] == [0, 10, 30, 70, 150]
+    assert plan.rate(20) == pytest.approx(0.055) and plan.rate(309) < 0.0101
+    assert [replace(plan, growth=1).rate(epoch) for epoch in (0, 10, 20, 300)] == [0.1] * 4
+
+
+@pytest.mark.parametrize(("momentum", "wanted"), [(0.9, True), (0.0, False)])
+def test_nesterovs_form_needs_momentum(momentum: float, wanted: bool) -> None:
+    sharing = made(plan=replace(PLAN, nesterov=True, momentum=momentum))
+    assert sharing.optimizer.param_groups[0]["nesterov"] is wanted and not made().optimizer.param_groups[0]["nesterov"]
 
 
 def test_the_steps_tell_how_far_the_training_is() -> None:
