@@ -23,10 +23,12 @@ from engine.events import Event
 from engine.leaderboard import leaderboard, row
 from engine.options import describe
 from engine.options import document as written
+from engine.options import parse as parse_options
 from engine.registry import Entry, discover
 from engine.rng import stream
 from engine.run import comparison, finished_event, summary
 from engine.search import Search
+from engine.spaces.composed import searchable
 from engine.spaces.facts import facts as facts_of
 from engine.spec import Spec, incompatible, parse, parse_space, parse_text, unperformed, unreadable
 from engine.spec import reads as kinds_read
@@ -36,8 +38,8 @@ __all__ = [
     "Architecture", "Candidate", "Entry", "Event", "Invalid", "Outcome", "Problem", "Search", "Selection", "Spec", "Work",
     "arena", "arena_fields", "arena_run", "arena_summary", "comparison", "compatible", "convert", "datasets", "describe",
     "draw", "entry", "estimations", "facts", "finished_event", "incompatible", "inspect", "leaderboard", "measure", "parse",
-    "parse_space", "parse_text", "parts", "performed", "readable", "reads", "row", "sample", "space_document", "spaces",
-    "strategies", "summary", "table", "tables", "texts", "work_from",
+    "parse_space", "parse_text", "parts", "performed", "readable", "reading", "reads", "row", "sample", "space_document",
+    "spaces", "strategies", "summary", "table", "tables", "texts", "training", "work_from",
 ]
 
 BLOCK = 512                                     # architectures drawn at once
@@ -51,6 +53,12 @@ def strategies() -> list[dict[str, Any]]:
 def spaces() -> list[dict[str, Any]]:
     """Every space kind with its options, presets and what it offers."""
     return [found.document() for found in discover("spaces").values()]
+
+
+def training() -> list[dict[str, Any]]:
+    """The options of training that a composed space may search."""
+    known = searchable()
+    return [row for row in entry("estimation", "scratch").document()["options"] if row["name"] in known]
 
 
 def estimations() -> list[dict[str, Any]]:
@@ -68,6 +76,19 @@ def entry(kind: str, name: str) -> Entry:
     if name not in known:
         raise fail("/name", "is not known", "one of " + ", ".join(known))
     return known[name]
+
+
+def reading(dataset: Mapping[str, Any], held: Mapping[str, Any] | None = None) -> tuple[list[int], int]:
+    """The shape of an input and the number of classes of a dataset part; `held` is what `inspect` told of an upload. Where
+    the part does not say enough, what is declared."""
+    found = entry("datasets", str(dataset.get("name")))
+    declared = list(found.facts["shape"]), int(found.facts["classes"])
+    try:
+        built = parse_options(found.factory, dataset)
+    except Invalid:
+        return declared
+    told = built.reading(held or {}) if hasattr(built, "reading") else None
+    return (list(told[0]), told[1]) if told else declared
 
 
 def inspect(dataset: str, path: Path) -> dict[str, Any]:

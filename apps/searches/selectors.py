@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
 from django.db.models import Case, Count, F, IntegerField, Max, Q, QuerySet, Value, When
 from django.http import Http404
 
+from apps.datasets.selectors import read_by
 from apps.searches.models import Event, Search, Trial
 from apps.searches.states import Status
+from apps.spaces.selectors import facts
 from engine import api
 
 RANKED = (Status.DONE, Status.PRUNED, Status.FAILED)            # the order of the leaderboard
 KINDS = ("scratch", "inherited", "shared", "hypernetwork", "proxy", "tabular")
 ENSEMBLE = Q(work__type="ensemble")                             # closes a search: no network of its own
 OWN = Q(trials__status=Status.DONE, trials__final_of=None) & ~Q(trials__encoding_id="")
+SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
 INSIGHTS = 200                                                  # that a page brings along
 ROW = ("number", "status", "score", "score_kind", "encoding_id", "canonical_id", "parameters", "flops", "epochs", "seconds",
        "final_of", "parents")
@@ -72,10 +77,25 @@ def incumbent(search: Search) -> Trial | None:
 
 
 def reading(trial: Trial) -> tuple[list[int], int]:
-    """The shape of an input and the number of classes as the trial found them; before it ended, as they are declared."""
+    """The shape of an input and the number of classes as the trial found them; before it ended, as the dataset says."""
     metrics = (trial.outcome or {}).get("metrics") or {}
-    declared = api.entry("datasets", trial.search.document["dataset"]["name"]).facts
-    return metrics.get("input", declared["shape"]), metrics.get("classes", declared["classes"])
+    if "input" in metrics and "classes" in metrics:
+        return metrics["input"], metrics["classes"]
+    upload = trial.search.upload
+    return api.reading(trial.search.document["dataset"], upload.facts if upload else None)
+
+
+def facts_on(user: Any, document: Any, seed: int) -> dict[str, Any]:
+    """The facts of a document's space on its dataset, of an upload as large as it is. Raises api.Invalid."""
+    if not isinstance(document, Mapping) or not isinstance(document.get("dataset"), Mapping):
+        raise api.Invalid(api.Problem("/dataset", "is missing", "an object with a name"))
+    dataset = document["dataset"]
+    try:
+        upload = read_by(user, dataset) if SHA256.fullmatch(str(dataset.get("sha256"))) else None
+    except api.Invalid:                         # none of theirs
+        upload = None
+    reading = api.reading(dataset, upload.facts if upload else None)
+    return facts(document.get("space"), str(dataset.get("name")), seed, reading=reading)
 
 
 def ensemble(search: Search) -> Trial | None:

@@ -10,6 +10,7 @@ app_name = "searches"
 urlpatterns = [
     path("", views.home, name="home"),
     path("searches/", views.listing, name="list"),
+    path("searches/facts", views.facts, name="facts"),
     path("searches/new/", views.new, name="new"),
     path("searches/<uuid:search_id>/", views.detail, name="detail"),
     path("searches/<uuid:search_id>/pause/", views.pause, name="pause"),

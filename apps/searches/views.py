@@ -16,8 +16,8 @@ from apps.searches import charts, listings, offers, selectors, services
 from apps.searches.forms import NewSearch, Pasted
 from apps.searches.models import Search
 from apps.searches.states import TransitionError, Wish
+from apps.spaces.answers import told
 from apps.spaces.fields import meant
-from apps.spaces.selectors import facts
 from engine import api
 
 
@@ -47,7 +47,7 @@ def new(request: HttpRequest) -> HttpResponse:
         form = form.filled(request.POST["fill"])
     elif request.method == "POST" and (made := _made(request, form, pasted)):
         return redirect(made)
-    shown = {"form": form, "pasted": pasted, "facts": _facts(form), "compatible": api.compatible(),
+    shown = {"form": form, "pasted": pasted, "facts": _facts(form, request.user), "compatible": api.compatible(),
              "readable": api.readable(), "performed": api.performed()}
     return render(request, "searches/new.html", shown, status=422 if form.problems or pasted.problems else 200)
 
@@ -64,12 +64,18 @@ def _made(request: HttpRequest, form: NewSearch, pasted: Pasted) -> Search | Non
     return None
 
 
-def _facts(form: NewSearch) -> dict[str, Any] | None:
+def _facts(form: NewSearch, user: Any) -> dict[str, Any] | None:
     """The facts of the space as it stands, where it stands well."""
     try:
-        return facts(form.document()["space"], form.chosen["dataset"])
+        return selectors.facts_on(user, form.document(), 0)
     except api.Invalid:
         return None
+
+
+@require_POST
+def facts(request: HttpRequest) -> JsonResponse:
+    """A search document in, or only its space and dataset: the facts of the space on that dataset."""
+    return told(request, lambda document, seed: selectors.facts_on(request.user, document, seed))
 
 
 @never_cache

@@ -12,6 +12,7 @@ from apps.spaces.models import SpaceDefinition
 from engine import api
 
 LONGEST_NAME = 200
+ONE_LINE = 100                                  # characters that a nested value may have on a line of its own
 HEADS = {"name": "The name", "note": "The note"}
 
 
@@ -98,15 +99,24 @@ class SpaceForm:
         return (given.get(name) or [""])[-1]
 
 
-def pretty(document: Mapping[str, Any]) -> str:
-    """JSON with one option a line; only what is nested takes more."""
-    rows = [f"  {json.dumps(name)}: {_value(value)}" for name, value in document.items()]
-    return "{\n" + ",\n".join(rows) + "\n}"
+def pretty(value: Any, indent: str = "") -> str:
+    """JSON with one option a line; only long nested values take more: as `pretty` in static/js/spaces/document.js."""
+    inside = f"{indent}  "
+    if isinstance(value, list):
+        rows, (first, last) = [_value(each, inside) for each in value], "[]"
+    else:
+        rows, (first, last) = [f"{_flat(name)}: {_value(each, inside)}" for name, each in value.items()], "{}"
+    return first + "\n" + ",\n".join(inside + row for row in rows) + f"\n{indent}{last}"
 
 
-def _value(value: Any) -> str:
-    flat = not isinstance(value, dict) and not (isinstance(value, list) and any(isinstance(e, (dict, list)) for e in value))
-    return json.dumps(value, ensure_ascii=False, indent=None if flat else 2).replace("\n", "\n  ")
+def _value(value: Any, indent: str) -> str:
+    text = _flat(value)
+    nested = isinstance(value, dict) or (isinstance(value, list) and any(isinstance(e, (dict, list)) for e in value))
+    return pretty(value, indent) if nested and len(text) > ONE_LINE else text
+
+
+def _flat(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)
 
 
 def _key(text: str) -> uuid.UUID:

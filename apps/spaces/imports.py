@@ -8,7 +8,7 @@ from typing import Any
 
 from engine import api
 
-SOURCES = {"json": "JSON: a space, a search or an architecture", "darts": "a genotype as DARTS writes it",
+SOURCES = {"json": "JSON of a space, search, architecture", "darts": "a genotype as DARTS writes it",
            "nas_bench_201": "a NAS-Bench-201 string"}
 MOST_BYTES = 1024 * 1024
 

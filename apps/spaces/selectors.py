@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -12,31 +13,47 @@ from markdown_it import MarkdownIt
 
 from engine import api
 
+Reading = tuple[Sequence[int], int]             # the shape of an input, and the number of classes
 PAGES = settings.ROOT / "docs" / "methods"
 
 
-def facts(document: Any, dataset: str = "", seed: int = 0, point: Any = None) -> dict[str, Any]:
-    """The engine's facts on a dataset (or the smallest that fits) and the drawing of one sample (none if no sample can be
-    built), or of `point`, the genotype of an architecture. Raises api.Invalid."""
-    dataset = dataset or smallest(document)
-    data = api.entry("datasets", dataset).facts
-    shape, classes = data["shape"], data["classes"]
-    found = {**api.facts(document, seed, shape, classes), "dataset": dataset, "drawing": None, "cost": None,
-             "texts": {}}
+def facts(document: Any, dataset: str = "", seed: int = 0, point: Any = None,
+          reading: Reading | None = None) -> dict[str, Any]:
+    """The engine's facts on a dataset (or the smallest that fits, where the space cannot read it) and the drawing of one
+    sample (none if no sample can be built), or of `point`, the genotype of an architecture. `reading` is the shape of the
+    dataset's inputs and its number of classes where these are known better than declared. Raises api.Invalid."""
+    wanted = api.reads(document)
+    if not dataset or api.entry("datasets", dataset).facts["kind"] not in wanted:
+        dataset, reading = smallest(document), None
+    shape, classes = reading or api.reading({"name": dataset})
+    kind = api.entry("datasets", dataset).facts["kind"]
+    found = {**api.facts(document, seed, shape, classes), "dataset": dataset, "drawing": None, "cost": None, "texts": {},
+             "input": said(kind, shape, classes)}
     if point is not None:
         found["sample"] = {"genotype": point, "hyper": {}}
     if point is not None or found["infeasible"]["share"] < 1:
         point = found["sample"]["genotype"]
-        found |= {"drawing": api.draw(document, point, shape, classes), "cost": cost(document, point, dataset),
-                  "texts": api.texts(document, point)}
+        drawing = api.draw(document, point, shape, classes)
+        if hyper := found["sample"]["hyper"]:
+            drawing["words"] += f" Trained with {', '.join(_told(*one) for one in hyper.items())}."
+        found |= {"drawing": drawing, "cost": _sums(drawing["macro"]), "texts": api.texts(document, point)}
     return found
 
 
-def cost(document: Any, point: Any, dataset: str = "") -> dict[str, int]:
-    """Parameters and FLOPs of one architecture of a space. Raises api.Invalid, also where it is none of the space."""
-    data = api.entry("datasets", dataset or smallest(document)).facts
-    found = api.measure(document, point, data["shape"], data["classes"])
-    return {key: found[key] for key in ("parameters", "flops")}
+def said(kind: str, shape: Sequence[int], classes: int) -> str:
+    """An input in words."""
+    if kind == "text":
+        return f"{shape[0]:,} characters, {classes:,} different ones"
+    what = f"{shape[0]:,} feature{'s' if shape[0] > 1 else ''}" if kind == "table" else f"{'×'.join(map(str, shape))} images"
+    return f"{what}, {classes:,} classes"
+
+
+def _told(name: str, value: Any) -> str:
+    return f"{name.replace('_', ' ')} {f'{value:.3g}' if isinstance(value, float) else value}"
+
+
+def _sums(boxes: Sequence[Mapping[str, Any]]) -> dict[str, int] | None:
+    return {key: sum(box[key] for box in boxes) for key in ("parameters", "flops")} if boxes else None
 
 
 def readable(kind: str) -> list[dict[str, Any]]:

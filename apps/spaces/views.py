@@ -15,7 +15,9 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from apps.spaces import imports, library, selectors, services
+from apps.spaces.answers import told
 from apps.spaces.forms import SpaceForm, form_of
+from apps.spaces.inner import inner_forms
 from apps.spaces.models import SpaceDefinition
 from engine import api
 
@@ -97,7 +99,9 @@ def _editor(request: HttpRequest, form: SpaceForm, found: SpaceDefinition | None
         facts = selectors.facts(form.document(), point=point)
     except api.Invalid:
         facts = None
+    inner = inner_forms(form.entry, form.prefix, request.user)
     shown = {"form": form, "space": found, "facts": facts, "dirty": dirty or status != 200,
+             "inner": inner, "parts": inner.parts() if inner else None,
              "datasets": selectors.readable(form.kind), "faults": [problem.document() for problem in form.faults]}
     return render(request, "spaces/editor.html", shown, status=status)
 
@@ -165,10 +169,5 @@ def bring(request: HttpRequest) -> HttpResponse:
 @require_POST
 def facts(request: HttpRequest) -> JsonResponse:
     """A space document in, its facts out. `?dataset=` gives the input, `?seed=` the sample."""
-    seed = request.GET.get("seed", "0")
-    if not re.fullmatch(r"[0-9]{1,15}", seed):
-        return JsonResponse({"error": {"path": "/seed", "reason": "is not a whole number from 0"}}, status=400)
-    try:
-        return JsonResponse(selectors.facts(api.parse_text(request.body), request.GET.get("dataset", ""), int(seed)))
-    except api.Invalid as error:
-        return JsonResponse({**error.document(), "errors": [problem.document() for problem in error.problems]}, status=400)
+    dataset = request.GET.get("dataset", "")
+    return told(request, lambda document, seed: selectors.facts(document, dataset, seed))

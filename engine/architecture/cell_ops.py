@@ -42,7 +42,7 @@ class CellOp:
 
 def put_op(op: str, at: Place) -> str:
     """Writes the operation; the name of the node that holds its result (always `at.name`)."""
-    return CELL_OPS[op].put(at)
+    return at.layers.once((op, at.channels, at.stride, at.affine), at.name, (at.source,), lambda: CELL_OPS[op].put(at))
 
 
 def relu_conv_norm(at: Place, kernel: Side = 1, dilation: int = 1) -> str:
@@ -64,7 +64,8 @@ def factorised_reduction(at: Place) -> str:
 
 def matched(at: Place) -> str:
     """What makes a cell input, or a loose end, as large and as deep as its cell wants it."""
-    return factorised_reduction(at) if at.stride == 2 else relu_conv_norm(at)
+    put = factorised_reduction if at.stride == 2 else relu_conv_norm
+    return at.layers.once(("matched", at.channels, at.stride, at.affine), at.name, (at.source,), lambda: put(at))
 
 
 def _separable(kernel: int, dilation: int = 1, times: int = 2) -> Callable[[Place], str]:

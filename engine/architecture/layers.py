@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
 from engine.architecture.graph import Graph, Node, Shape
@@ -24,6 +25,10 @@ class Layers:
     def put(self, name: str, op: str, *inputs: str, label: str = "", **settings: Any) -> str:
         self._nodes.append(Node(name, op, inputs, settings, label or op.replace("_", " "), self._group))
         return name
+
+    def once(self, key: Hashable, name: str, sources: Sequence[str], write: Callable[[], str]) -> str:
+        """A part whose layers are settled by `key` and the shapes of its sources; here it is written every time."""
+        return write()
 
     def conv(self, name: str, source: str, channels: int, kernel: Side, stride: Side = 1, groups: int = 1,
              dilation: int = 1) -> str:

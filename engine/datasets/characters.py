@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -29,6 +31,10 @@ class Characters:
     validation: float = real(0.1, low=0.01, high=0.5, help="Last part of the training text, held out to score candidates.")
     train_limit: int | None = integer(None, low=100, high=50_000_000, optional=True,
                                       help="Use at most this many training characters; empty: all.")
+
+    def reading(self, held: Mapping[str, Any]) -> tuple[tuple[int, ...], int]:
+        """The shape of an input and the number of classes, of whatever text."""
+        return (self.length,), len(ALPHABET)
 
     def text(self, read: str) -> Text:
         """What was read, as data. Raises Unavailable if it is too short."""

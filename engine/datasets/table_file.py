@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -54,6 +54,18 @@ class TableFile(Tabular):
             return self.table(self.path(folder))
         except Invalid as error:
             raise Unavailable(f"the uploaded table cannot be read: {error.problems[0].reason}") from None
+
+    def reading(self, held: Mapping[str, Any]) -> tuple[tuple[int, ...], int] | None:
+        """How many features and classes the upload makes that `inspect` told of; dropped rows may take words along."""
+        out = {name.strip() for name in self.leave_out.split(",")}
+        columns = {row["name"]: row for row in held.get("columns", ()) if row["name"] not in out}
+        target = columns.pop(self.target.strip() or next(reversed(columns), ""), None)
+        if target is None or not columns:
+            return None
+        gaps = self.missing != "drop"
+        wide = (row["different"] + (row["missing"] > 0 and gaps) if row["kind"] == "words" and self.words == "one_hot" else 1
+                for row in columns.values())
+        return (sum(wide),), target["different"]
 
     def table(self, path: Path) -> Table:
         """The file as a table. Raises Invalid with the row and the column."""

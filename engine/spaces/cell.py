@@ -25,6 +25,7 @@ from engine.options import choice, integer, subset
 from engine.registry import space
 from engine.spaces.conditional import Conditional
 from engine.spaces.growth import Growth, Rows
+from engine.spaces.repeated import Repeated
 from engine.spaces.space import Parameter
 
 OPS = ("identity", "conv_1x3_3x1", "conv_1x7_7x1", "dilated_conv_3x3", "avg_pool_3x3", "max_pool_3x3", "max_pool_5x5",
@@ -33,6 +34,7 @@ EIGHT = ("sep_conv_3x3", "sep_conv_5x5", "sep_conv_7x7", "conv_1x7_7x1", "identi
          "dilated_conv_3x3")
 SLOTS = ("input_1", "input_2", "op_1", "op_2", "combine")        # the decisions of a block, in the order of a genotype
 CELLS = {"two": ("normal", "reduction"), "one": ("cell",)}
+Blocks = tuple[tuple[Any, ...], ...]            # two inputs, two operations, a combination each
 IMAGENET_STEM, STEM_CELLS = 32, 2
 NASNET: dict[str, Any] = {"ops": list(OPS), "combine": ["add", "concat"], "cells": "two", "blocks": 5, "stem": "cifar",
                           "reductions": 2, "stem_multiplier": 3}
@@ -51,7 +53,7 @@ PRESETS = {
        summary="Blocks of two inputs, two operations and a combination make a cell; cells in stacks make the network.",
        offers={"parameters", "finite", "mutate", "graph", "cells", "levels"}, presets=PRESETS)
 @dataclass(frozen=True)
-class Cell(Conditional):
+class Cell(Repeated, Conditional):
     ops: tuple[str, ...] = subset(EIGHT, choices=OPS, paper=OPS,
                                   help="Operations that a block may use. NASNet has 13, PNAS and AmoebaNet 8 of them.")
     blocks: int = integer(5, low=1, high=12, paper=5, help="Blocks in a cell.")
@@ -175,11 +177,10 @@ class Cell(Conditional):
         found = [canonical_id(draw_cell(name, blocks)) for name, blocks in architecture.genotype.items()]
         return found[0] if len(found) == 1 else digest(found)
 
-    def network(self, architecture: Architecture, shape: Shape, classes: int) -> Graph:
+    def write(self, layers: Layers, architecture: Architecture, shape: Shape, classes: int) -> None:
         """The stem, then stacks of normal cells with a reduction cell between, then the classifier."""
-        cells = architecture.genotype
+        cells = {name: tuple(map(tuple, blocks)) for name, blocks in architecture.genotype.items()}
         normal, reduction = cells[CELLS[self.cells][0]], cells[CELLS[self.cells][-1]]
-        layers = Layers()
         before, last = self._stem(layers, reduction)
         for stack in range(self.reductions + 1):
             width = self.channels * 2 ** stack
@@ -192,9 +193,8 @@ class Cell(Conditional):
         layers.begin("head")
         source = layers.put("head_relu", "relu", last.name)
         layers.linear("classifier", layers.put("head_pool", "global_avg_pool", source), classes)
-        return layers.graph()
 
-    def _stem(self, layers: Layers, reduction: Any) -> tuple[State, State]:
+    def _stem(self, layers: Layers, reduction: Blocks) -> tuple[State, State]:
         """The two results that the first cell reads; in front of the second of them there may be nothing else."""
         large = self.stem == "imagenet"
         layers.begin("stem")
@@ -229,8 +229,15 @@ def draw_cell(name: str, blocks: Any) -> Graph:
     return Graph((*nodes, Node(f"{name}_output", "concat", loose, label=f"{name} output", group=name)), f"{name}_output")
 
 
-def build_cell(layers: Layers, name: str, blocks: Any, before: State, last: State, channels: int, stride: int) -> State:
+def build_cell(layers: Layers, name: str, blocks: Blocks, before: State, last: State, channels: int, stride: int) -> State:
     """A cell in primitive layers. Only operations that read a cell input have the stride."""
+    key = (blocks, channels, stride, last.halvings - before.halvings)
+    output = layers.once(key, f"{name}_output", (before.name, last.name),
+                         lambda: _put_cell(layers, name, blocks, before, last, channels, stride))
+    return State(output, len(loose_ends(blocks)) * channels, last.halvings + (stride > 1))
+
+
+def _put_cell(layers: Layers, name: str, blocks: Blocks, before: State, last: State, channels: int, stride: int) -> str:
     halvings = last.halvings + (stride > 1)
     states = [entered(layers, f"{name}_input_0", before, last, channels),
               State(matched(Place(layers, f"{name}_input_1", last.name, last.channels, channels)), channels, last.halvings)]
@@ -251,8 +258,7 @@ def build_cell(layers: Layers, name: str, blocks: Any, before: State, last: Stat
         else:
             place = Place(layers, f"{name}_end_{end}", state.name, state.channels, channels, stride if end < 2 else 1)
             ends.append(matched(place))
-    output = layers.put(f"{name}_output", "concat", *ends, label=f"join of {len(ends)}") if len(ends) > 1 else ends[0]
-    return State(output, len(ends) * channels, halvings)
+    return layers.put(f"{name}_output", "concat", *ends, label=f"join of {len(ends)}") if len(ends) > 1 else ends[0]
 
 
 def entered(layers: Layers, name: str, before: State, last: State, channels: int) -> State:

@@ -11,8 +11,10 @@ from typing import Any, Protocol
 from engine import options
 from engine.architecture import decisions
 from engine.architecture.architecture import Architecture, Proposal
+from engine.architecture.cost import Total
 from engine.architecture.counting import count
 from engine.architecture.graph import Graph, Shape
+from engine.architecture.tally import Known
 from engine.errors import Invalid, Problem, fail
 from engine.options import Option, structured
 from engine.registry import discover, space
@@ -40,11 +42,15 @@ def read_space(given: Any, path: str) -> dict[str, Any]:
     return {"kind": kind, **options.document(inner)}
 
 
+def searchable() -> dict[str, Option]:
+    """The options of training that may be searched, by name."""
+    declared = options.options_of(discover("estimation")["scratch"].options)
+    return {name: option for name, option in declared.items() if name not in FIXED}
+
+
 def read_hyper(given: Any, path: str) -> tuple[dict[str, Any], ...]:
     """Decisions that are options of training from scratch, within the bounds of those, in order."""
-    found = decisions.read(given, path)
-    declared = options.options_of(discover("estimation")["scratch"].options)
-    known = {name: option for name, option in declared.items() if name not in FIXED}
+    found, known = decisions.read(given, path), searchable()
     place = {row["name"]: f"{path}/{k}" for k, row in enumerate(given)}
     if problems := [fault for p in found for fault in _beyond(p, known, place[p.name])]:
         raise Invalid(*problems)
@@ -156,6 +162,9 @@ class Composed(Proposals):
 
     def network(self, architecture: Architecture, shape: Shape, classes: int) -> Graph:
         return self.inner.network(architecture, shape, classes)
+
+    def total(self, architecture: Architecture, shape: Shape, classes: int, known: Known) -> Total:
+        return self.inner.total(architecture, shape, classes, known)
 
     def canonical(self, architecture: Architecture) -> str:
         return self.inner.canonical(architecture)

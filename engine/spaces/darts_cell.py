@@ -20,6 +20,7 @@ from engine.errors import Invalid, Problem, fail
 from engine.options import choice, integer, subset
 from engine.registry import space
 from engine.spaces.conditional import Conditional
+from engine.spaces.repeated import Repeated
 from engine.spaces.space import Parameter
 
 EIGHT = ("none", "max_pool_3x3", "avg_pool_3x3", "skip_connect", "sep_conv_3x3", "sep_conv_5x5", "dil_conv_3x3",
@@ -31,6 +32,7 @@ PRESETS = {"paper": {**PAPER, "channels": 36, "layers": 20}, "search": {**PAPER,
            "imagenet": {**PAPER, "channels": 48, "layers": 14, "stem": "imagenet"},
            "cpu": {"nodes": 2, "ops": ["none", "max_pool_3x3", "skip_connect", "sep_conv_3x3", "dil_conv_3x3"],
                    "channels": 4, "layers": 3, "stem": "cifar", "stem_multiplier": 3}}
+Chosen = tuple[tuple[tuple[str, int], ...], tuple[int, ...]]    # the edges of a cell, and what its output joins
 CellBuilder = Callable[[Layers, str, State, State, int, bool], State]
 
 
@@ -38,7 +40,7 @@ CellBuilder = Callable[[Layers, str, State, State, int, bool], State]
        summary="A normal and a reduction cell of four nodes; each node adds two earlier results after an operation on each.",
        offers={"parameters", "finite", "mutate", "graph", "cells", "supernet"}, presets=PRESETS)
 @dataclass(frozen=True)
-class DartsCell(Conditional):
+class DartsCell(Repeated, Conditional):
     nodes: int = integer(4, low=1, high=8, paper=4, help="Nodes in a cell.")
     ops: tuple[str, ...] = subset(EIGHT, choices=darts_format.OPS, paper=EIGHT,
                                   help="Operations of a mixture. An architecture takes any of them but none.")
@@ -134,11 +136,17 @@ class DartsCell(Conditional):
         return digest([canonical_id(_drawn(architecture.genotype, cell)) for cell in CELLS])
 
     def network(self, architecture: Architecture, shape: Shape, classes: int) -> Graph:
+        return super().network(architecture, shape, classes).live()
+
+    def write(self, layers: Layers, architecture: Architecture, shape: Shape, classes: int) -> None:
         """The network that is trained in the end: the chosen operations, batch norms with scale and shift."""
         def build(layers: Layers, name: str, before: State, last: State, channels: int, reduction: bool) -> State:
-            return _chosen_cell(layers, name, architecture.genotype, before, last, channels, reduction)
+            return _chosen_cell(layers, name, cells[reduction], before, last, channels, reduction)
 
-        return self._skeleton(classes, build, affine=True).live()
+        given = architecture.genotype
+        cells = [(tuple(map(tuple, given[cell])), tuple(given[f"{cell}_concat"])) for cell in CELLS]
+
+        self._skeleton(layers, classes, build, affine=True)
 
     def supernet(self, shape: Shape, classes: int) -> Relaxed:
         """The network of the search: on every edge the sum of all operations, batch norms without scale and shift, and
@@ -150,7 +158,9 @@ class DartsCell(Conditional):
             return _mixed_cell(layers, name, self.nodes, self.ops, before, last, channels, reduction)
 
         table = Table(tuple(f"{i} to {j}" for i, j in self._edges), self.ops)
-        return Relaxed(self._skeleton(classes, build, affine=False), dict.fromkeys(CELLS, table), places)
+        layers = Layers()
+        self._skeleton(layers, classes, build, affine=False)
+        return Relaxed(layers.graph(), dict.fromkeys(CELLS, table), places)
 
     @cached_property
     def _edges(self) -> tuple[tuple[int, int], ...]:
@@ -184,8 +194,8 @@ class DartsCell(Conditional):
         """Of the normal cell."""
         return sum(op == "skip_connect" for op, _ in architecture.genotype[CELLS[0]])
 
-    def _skeleton(self, classes: int, build: CellBuilder, affine: bool) -> Graph:
-        layers, width, stage = Layers(), self.channels, 1
+    def _skeleton(self, layers: Layers, classes: int, build: CellBuilder, affine: bool) -> None:
+        width, stage = self.channels, 1
         before, last = self._stem(layers)
         for number in range(self.layers):
             if reduction := number in (self.layers // 3, 2 * self.layers // 3):
@@ -199,7 +209,6 @@ class DartsCell(Conditional):
             before, last = last, build(layers, name, inputs[0], inputs[1], width, reduction)
         layers.begin("head")
         layers.linear("classifier", layers.put("head_pool", "global_avg_pool", last.name), classes)
-        return layers.graph()
 
     def _stem(self, layers: Layers) -> tuple[State, State]:
         layers.begin("stem")
@@ -232,12 +241,17 @@ def _drawn(given: Mapping[str, Any], cell: str) -> Graph:
     return Graph((*nodes, output), output.name)
 
 
-def _chosen_cell(layers: Layers, name: str, given: Mapping[str, Any], before: State, last: State, channels: int,
+def _chosen_cell(layers: Layers, name: str, given: Chosen, before: State, last: State, channels: int,
                  reduction: bool) -> State:
     """A cell of an architecture. `none` is not built; a node that hears nothing is zeros, built if the output joins it."""
-    cell = CELLS[reduction]
-    edges, joined = given[cell], given[f"{cell}_concat"]
-    results: list[str | None] = [before.name, last.name]
+    output = layers.once((given, channels, reduction), f"{name}_output", (before.name, last.name),
+                         lambda: _put_cell(layers, name, given, before.name, last.name, channels, reduction))
+    return State(output, len(given[1]) * channels, last.halvings + reduction)
+
+
+def _put_cell(layers: Layers, name: str, given: Chosen, before: str, last: str, channels: int, reduction: bool) -> str:
+    edges, joined = given
+    results: list[str | None] = [before, last]
     for node in range(2, 2 + len(edges) // 2):
         heard = []
         for k, (op, source) in enumerate(edges[2 * node - 4:2 * node - 2], 1):
@@ -245,10 +259,9 @@ def _chosen_cell(layers: Layers, name: str, given: Mapping[str, Any], before: St
             if arriving is not None and op != "none":
                 heard.append(put_op(op, Place(layers, f"{name}_node_{node}_op_{k}", arriving, channels, channels, stride)))
         results.append(layers.put(f"{name}_node_{node}", "add", *heard, label=f"node {node}") if heard else None)
-    parts = [_part(layers, f"{name}_part_{k}", results[end], before.name, channels, reduction, end)
+    parts = [_part(layers, f"{name}_part_{k}", results[end], before, channels, reduction, end)
              for k, end in enumerate(joined)]
-    output = layers.put(f"{name}_output", "concat", *parts, label=f"join of {len(parts)}")
-    return State(output, len(parts) * channels, last.halvings + reduction)
+    return layers.put(f"{name}_output", "concat", *parts, label=f"join of {len(parts)}")
 
 
 def _part(layers: Layers, name: str, result: str | None, entered: str, channels: int, reduction: bool, end: int) -> str:

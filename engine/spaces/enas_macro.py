@@ -5,17 +5,18 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 from engine.architecture.architecture import Architecture
-from engine.architecture.cell_ops import Place, factorised_reduction, relu_conv_norm
+from engine.architecture.cell_ops import Place, matched, relu_conv_norm
 from engine.architecture.graph import Graph, Node, Shape
 from engine.architecture.layers import Layers
 from engine.architecture.relaxed import Path, Relaxed, Strengths, Table
 from engine.options import choice, flag, integer, subset
 from engine.registry import space
 from engine.spaces.nested import Nested
+from engine.spaces.repeated import Repeated
 from engine.spaces.space import Parameter
 
 OPS = ("conv_3x3", "sep_conv_3x3", "conv_5x5", "sep_conv_5x5", "avg_pool_3x3", "max_pool_3x3")      # by number
@@ -30,7 +31,7 @@ FINAL = {"layers": 24, "channels": 96, "merge": "concat", "widen": True, "ops": 
        offers={"parameters", "finite", "mutate", "graph", "supernet"},
        presets={"paper": SEARCH, "final": FINAL, "cpu": {"layers": 4, "channels": 8, "merge": "add", "widen": False}})
 @dataclass(frozen=True)
-class EnasMacro(Nested):
+class EnasMacro(Repeated, Nested):
     layers: int = integer(12, low=1, high=40, paper=12, help="Layers. Two reductions split them in thirds.")
     channels: int = integer(24, low=2, high=512, paper=36, help="Channels of a layer (in the first third, if they widen).")
     merge: str = choice("add", choices=("add", "concat"), paper="add",
@@ -61,15 +62,16 @@ class EnasMacro(Nested):
                       Node(f"layer_{k}", self.merge, (f"op_{k}", *earlier), label=group, group=group))
         return Graph(tuple(nodes), nodes[-1].name)
 
-    def network(self, architecture: Architecture, shape: Shape, classes: int) -> Graph:
-        rows, layers, width = architecture.genotype["layers"], Layers(), self.channels
+    def write(self, layers: Layers, architecture: Architecture, shape: Shape, classes: int) -> None:
+        rows, width = architecture.genotype["layers"], self.channels
         layers.begin("stem")
         source = layers.norm("stem_norm", layers.conv("stem_conv", "input", width, 3))
         results: dict[int, str] = {}
         for k, (op, *skips) in enumerate(rows, 1):
             chosen = taken(skips)
             layers.begin(f"layer {k}: {WORDS[op]}" + (f", skips from {', '.join(map(str, chosen))}" if chosen else ""))
-            source = _operation(layers, f"layer_{k}", OPS[op], source, width)
+            source = layers.once((op, width), f"layer_{k}", (source,),
+                                 partial(_operation, layers, f"layer_{k}", OPS[op], source, width))
             results[k] = source = self._with_skips(layers, f"layer_{k}", [source, *(results[j] for j in chosen)], width)
             if k in self.reductions:
                 wide = width * 2 if self.widen else width
@@ -77,12 +79,11 @@ class EnasMacro(Nested):
                 wanted |= {j for row in rows[k:] for j in taken(row[1:]) if j <= k}
                 layers.begin(f"reduction {self.reductions.index(k) + 1}: layers " + ", ".join(map(str, sorted(wanted))))
                 for j in sorted(wanted):
-                    results[j] = factorised_reduction(Place(layers, f"layer_{j}_at_{k}", results[j], width, wide))
+                    results[j] = matched(Place(layers, f"layer_{j}_at_{k}", results[j], width, wide, 2))
                 source, width = results[k], wide
         layers.begin("head")
         source = layers.put("head_relu", "relu", source)
         layers.linear("classifier", layers.put("head_pool", "global_avg_pool", source), classes)
-        return layers.graph()
 
     def supernet(self, shape: Shape, classes: int) -> Relaxed:
         """Every layer has all operations (`layer_K_OP`, their sum `layer_K_op`) and may take all earlier results
@@ -103,7 +104,7 @@ class EnasMacro(Nested):
                 wide = width * 2 if self.widen else width
                 layers.begin(f"reduction {self.reductions.index(k) + 1}")
                 for j, result in results.items():
-                    results[j] = factorised_reduction(Place(layers, f"layer_{j}_at_{k}", result, width, wide))
+                    results[j] = matched(Place(layers, f"layer_{j}_at_{k}", result, width, wide, 2))
                 source, width = results[k], wide
         layers.begin("head")
         source = layers.put("head_relu", "relu", source)
@@ -161,7 +162,7 @@ class EnasMacro(Nested):
         joined = layers.put(f"{name}_join", self.merge, *sources, label=f"{len(sources) - 1} skips")
         if self.merge == "add":
             return layers.norm(f"{name}_sum", joined)
-        return relu_conv_norm(Place(layers, f"{name}_projection", joined, channels * len(sources), channels))
+        return matched(Place(layers, f"{name}_projection", joined, channels * len(sources), channels))
 
 
 def taken(skips: list[int]) -> list[int]:

@@ -10,14 +10,15 @@ from typing import Any
 
 from engine.architecture.architecture import Architecture, digest
 from engine.architecture.canonical import canonical_id
-from engine.architecture.cell_ops import Place, State, matched, put_op, relu_conv_norm
+from engine.architecture.cell_ops import Place, State, matched, put_op
 from engine.architecture.graph import Graph, Node, Shape
 from engine.architecture.layers import Layers
 from engine.architecture.relaxed import Path, Relaxed, Strengths, Table
 from engine.options import flag, integer, subset
 from engine.registry import space
-from engine.spaces.cell import build_cell, draw_cell, entered, loose_ends
+from engine.spaces.cell import Blocks, build_cell, draw_cell, entered, loose_ends
 from engine.spaces.nested import Nested
+from engine.spaces.repeated import Repeated
 from engine.spaces.space import Parameter
 
 # The operations by number, and what each is called among the operations of cells.
@@ -35,7 +36,7 @@ CellBuilder = Callable[[Layers, str, str, State, State, int, int], State]
                 "final": {"channels": 36, "layers": 5, "nodes": 5, "projection": False},
                 "cpu": {"channels": 6, "layers": 1, "reductions": 1, "nodes": 3, "projection": True}})
 @dataclass(frozen=True)
-class EnasMicro(Nested):
+class EnasMicro(Repeated, Nested):
     channels: int = integer(20, low=2, high=512, paper=20, help="Channels of the first stack; a reduction doubles them.")
     layers: int = integer(2, low=1, high=20, paper=2, help="Normal cells in each stack.")
     reductions: int = integer(2, low=1, high=4, paper=2, help="Reduction cells, with a stack of normal cells between.")
@@ -80,7 +81,7 @@ class EnasMicro(Nested):
     def canonical(self, architecture: Architecture) -> str:
         return digest([canonical_id(graph) for graph in self.pictures(architecture).values()])
 
-    def network(self, architecture: Architecture, shape: Shape, classes: int) -> Graph:
+    def write(self, layers: Layers, architecture: Architecture, shape: Shape, classes: int) -> None:
         """The stem, stacks of normal cells with a reduction cell between, then the classifier."""
         chosen = {cell: blocks(architecture.genotype[cell]) for cell in CELLS}
 
@@ -88,10 +89,10 @@ class EnasMicro(Nested):
             ends = build_cell(layers, name, chosen[cell], before, last, channels, stride)
             if not self.projection:
                 return ends
-            source = relu_conv_norm(Place(layers, f"{name}_projection", ends.name, ends.channels, channels))
+            source = matched(Place(layers, f"{name}_projection", ends.name, ends.channels, channels))
             return State(source, channels, ends.halvings)
 
-        return self._skeleton(classes, build)
+        self._skeleton(layers, classes, build)
 
     def supernet(self, shape: Shape, classes: int) -> Relaxed:
         """Every node hears all earlier results through all operations, whose weights belong to (node, input, operation).
@@ -107,7 +108,9 @@ class EnasMicro(Nested):
         edges = Table(tuple(f"{i} to {j}" for i, j in self._edges), self._chosen)
         ends = Table(tuple(f"{i} to the output" for i in range(INPUTS + self.nodes)), ("no", "yes"))
         tables = {name: table for cell in CELLS for name, table in ((cell, edges), (f"{cell}_ends", ends))}
-        return Relaxed(self._skeleton(classes, build), tables, places)
+        layers = Layers()
+        self._skeleton(layers, classes, build)
+        return Relaxed(layers.graph(), tables, places)
 
     @cached_property
     def _edges(self) -> tuple[tuple[int, int], ...]:
@@ -151,8 +154,8 @@ class EnasMicro(Nested):
         """Identities of the normal cell."""
         return sum(op == tuple(OPS).index("identity") for op in architecture.genotype[CELLS[0]][1::2])
 
-    def _skeleton(self, classes: int, build: CellBuilder) -> Graph:
-        layers, width = Layers(), self.channels
+    def _skeleton(self, layers: Layers, classes: int, build: CellBuilder) -> None:
+        width = self.channels
         layers.begin("stem")
         source = layers.norm("stem_norm", layers.conv("stem_conv", "input", STEM_MULTIPLIER * width, 3))
         before = last = State(source, STEM_MULTIPLIER * width, 0)
@@ -167,14 +170,13 @@ class EnasMicro(Nested):
         layers.begin("head")
         source = layers.put("head_relu", "relu", last.name)
         layers.linear("classifier", layers.put("head_pool", "global_avg_pool", source), classes)
-        return layers.graph()
 
 
-def blocks(numbers: list[int]) -> list[tuple[int, int, str, str, str]]:
+def blocks(numbers: list[int]) -> Blocks:
     """Four numbers a node as the blocks of a cell: two inputs, two operations, and that they are added."""
     names = tuple(OPS.values())
     quads = [numbers[at:at + 4] for at in range(0, len(numbers), 4)]
-    return [(one, other, names[op_1], names[op_2], "add") for one, op_1, other, op_2 in quads]
+    return tuple((one, other, names[op_1], names[op_2], "add") for one, op_1, other, op_2 in quads)
 
 
 def _mixed_cell(layers: Layers, name: str, nodes: int, ops: tuple[str, ...], before: State, last: State, channels: int,

@@ -8,8 +8,9 @@ from statistics import median
 from typing import Any
 
 from engine.architecture.architecture import Proposal
-from engine.architecture.cost import Cost, measure
+from engine.architecture.cost import Total
 from engine.architecture.graph import Shape
+from engine.architecture.tally import Known
 from engine.errors import Invalid
 from engine.rng import stream
 from engine.spaces.space import Space
@@ -34,7 +35,8 @@ def facts(space: Space, seed: int = 0, shape: Shape | None = None, classes: int 
 
 def _costs(space: Space, drawn: list[Proposal], shape: Shape, classes: int) -> dict[str, Any]:
     """The sample shown is the first that can be built."""
-    costs: list[Cost] = []
+    costs: list[Total] = []
+    known: Known = {}
     faults: Counter[str] = Counter()
     sample, tried, layers = None, 0, 0
     for proposal in drawn:
@@ -42,9 +44,8 @@ def _costs(space: Space, drawn: list[Proposal], shape: Shape, classes: int) -> d
             break
         tried += 1
         try:
-            network = space.network(proposal.architecture, shape, classes)
-            layers += len(network.nodes)
-            costs.append(measure(network, shape))
+            costs.append(space.total(proposal.architecture, shape, classes, known))
+            layers += costs[-1].layers
             sample = sample or proposal
         except Invalid as error:
             faults[error.problems[0].reason] += 1

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache, partial
 from random import Random
 from typing import Any
 
@@ -20,6 +21,7 @@ from engine.architecture.layers import Layers
 from engine.options import integer, subset
 from engine.registry import space
 from engine.spaces.nested import Nested
+from engine.spaces.repeated import Repeated
 from engine.spaces.space import Parameter
 
 NONE = "none"
@@ -30,6 +32,7 @@ STAGES = 3
 Arriving = list[tuple[int, str]]                # source nodes and what the edges from them carry
 Put = Callable[[str, str, str], str]            # name, what the edge carries, source -> result
 Join = Callable[[str, list[str]], str]
+Once = Callable[[tuple[str, ...], str, str, Callable[[], str]], str]    # a motif, the name and source of what is written
 
 
 @space(title="Hierarchical motifs", paper="Liu et al., ICLR 2018 (arXiv:1711.00436)",
@@ -38,7 +41,7 @@ Join = Callable[[str, list[str]], str]
        presets={"paper": {"motifs": 6, "motif_nodes": 4, "cell_nodes": 5, "ops": list(OPS), "channels": 16, "layers": 1},
                 "cpu": {"motifs": 3, "motif_nodes": 3, "cell_nodes": 4, "ops": list(OPS), "channels": 8, "layers": 1}})
 @dataclass(frozen=True)
-class Hierarchical(Nested):
+class Hierarchical(Repeated, Nested):
     motifs: int = integer(4, low=1, high=12, paper=6, help="Motifs that the cell is made of.")
     motif_nodes: int = integer(4, low=2, high=6, paper=4, help="Nodes of a motif; any edge may carry an operation.")
     cell_nodes: int = integer(4, low=2, high=6, paper=5, help="Nodes of the cell; any edge may carry a motif.")
@@ -92,15 +95,16 @@ class Hierarchical(Nested):
             nodes.append(Node(name, "concat", tuple(sources)))
             return name
 
-        end = self.unfolded(architecture, "cell", "input", put, join)
+        end = self.unfolded(architecture, "cell", "input", put, join, lambda key, name, source, write: write())
         return canonical_id(Graph((*nodes, Node("output", "output", (end,)) if end else Node("output", NONE)), "output"))
 
-    def unfolded(self, architecture: Architecture, name: str, source: str, put: Put, join: Join) -> str | None:
+    def unfolded(self, architecture: Architecture, name: str, source: str, put: Put, join: Join, once: Once) -> str | None:
         """Writes the operations of a cell, motif by motif, as far as they are live; None if no way leads through."""
         rows = architecture.genotype["motifs"]
 
         def put_motif(name: str, motif: str, source: str) -> str:
-            return _unfolded(name, ("op", "join"), rows[_number(motif) - 1], self.motif_nodes, source, put, join)
+            row, words = tuple(rows[_number(motif) - 1]), ("op", "join")
+            return once(row, name, source, partial(_unfolded, name, words, row, self.motif_nodes, source, put, join))
 
         top, nodes = self._cell_row(architecture), self.cell_nodes
         return _unfolded(name, ("edge", "node"), top, nodes, source, put_motif, join) if live(top, nodes) else None
@@ -110,9 +114,9 @@ class Hierarchical(Nested):
         rows, found = architecture.genotype["motifs"], architecture.genotype["cell"]
         return [motif if motif != NONE and live(rows[_number(motif) - 1], self.motif_nodes) else NONE for motif in found]
 
-    def network(self, architecture: Architecture, shape: Shape, classes: int) -> Graph:
+    def write(self, layers: Layers, architecture: Architecture, shape: Shape, classes: int) -> None:
         """Stem, three stages of cells with a separable convolution of stride 2 between, then the classifier."""
-        layers, width = Layers(), self.channels
+        width, identity = self.channels, architecture.encoding_id
         layers.begin("stem")
         source = _active(layers, "stem", layers.conv("stem_conv", "input", width, 3))
         for stage in range(1, STAGES + 1):
@@ -122,20 +126,24 @@ class Hierarchical(Nested):
                 width *= 2
             for number in range(1, self.layers + 1):
                 layers.begin(f"stage {stage} cell {number}")
-                source = self._written(layers, f"stage_{stage}_cell_{number}", architecture, source, width)
+                name = f"stage_{stage}_cell_{number}"
+                source = layers.once((identity, width), name, (source,),
+                                     partial(self._written, layers, name, architecture, source, width))
         layers.begin("head")
         layers.linear("classifier", layers.put("head_pool", "global_avg_pool", source), classes)
-        return layers.graph()
 
     def _written(self, layers: Layers, name: str, architecture: Architecture, source: str, channels: int) -> str:
         def put(name: str, op: str, source: str) -> str:
-            return _operation(layers, name, op, source, channels)
+            return layers.once((op, channels), name, (source,), lambda: _operation(layers, name, op, source, channels))
 
         def join(name: str, sources: list[str]) -> str:
             joined = layers.put(f"{name}_join", "concat", *sources, label=f"join of {len(sources)}")
             return _active(layers, name, layers.conv(f"{name}_projection", joined, channels, 1))
 
-        end = self.unfolded(architecture, name, source, put, join)
+        def once(key: tuple[str, ...], name: str, source: str, write: Callable[[], str]) -> str:
+            return layers.once((key, channels), name, (source,), write)
+
+        end = self.unfolded(architecture, name, source, put, join, once)
         return end or layers.put(f"{name}_zero", "zero", source, label="zero", stride=1)
 
 
@@ -146,6 +154,11 @@ def edges(nodes: int) -> list[tuple[int, int]]:
 
 def live(row: Sequence[str], nodes: int) -> list[tuple[int, Arriving]]:
     """The nodes that lie on a way from the first to the last, each with the edges that matter; empty if there is no way."""
+    return list(_live(tuple(row), nodes))
+
+
+@lru_cache(maxsize=4096)
+def _live(row: tuple[str, ...], nodes: int) -> tuple[tuple[int, Arriving], ...]:
     carried = {edge: op for edge, op in zip(edges(nodes), row, strict=True) if op != NONE}
     fed, heard = {0}, {nodes - 1}
     for i, j in edges(nodes):
@@ -153,7 +166,7 @@ def live(row: Sequence[str], nodes: int) -> list[tuple[int, Arriving]]:
     for i, j in sorted(carried, reverse=True):
         heard |= {i} if j in heard else set()
     found = sorted((fed & heard) - {0}) if 0 in heard else []
-    return [(j, [(i, carried[i, j]) for i in range(j) if (i, j) in carried and i in fed]) for j in found]
+    return tuple((j, [(i, carried[i, j]) for i in range(j) if (i, j) in carried and i in fed]) for j in found)
 
 
 def _number(motif: str) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from engine.architecture import genotype
@@ -16,6 +17,7 @@ from engine.errors import fail
 from engine.options import integer, subset
 from engine.registry import space
 from engine.spaces.conditional import Conditional
+from engine.spaces.repeated import Repeated
 from engine.spaces.space import Parameter
 
 OPS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
@@ -34,7 +36,7 @@ CellBuilder = Callable[[Layers, str, str, int], str]
        presets={"paper": {"channels": 16, "layers": 5}, "cpu": {"channels": 8, "layers": 1},
                 "table": {"channels": 4, "layers": 1}})
 @dataclass(frozen=True)
-class NasBench201(Conditional):
+class NasBench201(Repeated, Conditional):
     channels: int = integer(16, low=1, high=256, paper=16, help="Channels of the first stage; each stage doubles them.")
     layers: int = integer(5, low=1, high=20, paper=5, help="Cells in each of the three stages.")
     ops: tuple[str, ...] = subset(OPS, choices=OPS, paper=OPS, help="Operations that an edge may carry.")
@@ -74,14 +76,14 @@ class NasBench201(Conditional):
             nodes += [*edges, Node(f"node_{j}", "add", tuple(e.name for e in edges), label=label)]
         return Graph(tuple(nodes), "node_3")
 
-    def network(self, architecture: Architecture, shape: Shape, classes: int) -> Graph:
+    def write(self, layers: Layers, architecture: Architecture, shape: Shape, classes: int) -> None:
         """Stem, three stages of cells with a residual block of stride 2 between, then the classifier."""
         carried = operations(architecture)
 
         def build(layers: Layers, name: str, source: str, width: int) -> str:
-            return _cell(layers, name, carried, source, width)
+            return layers.once((carried, width), name, (source,), partial(_cell, layers, name, carried, source, width))
 
-        return self._skeleton(shape, classes, build)
+        self._skeleton(layers, shape, classes, build)
 
     def supernet(self, shape: Shape, classes: int) -> Relaxed:
         """On every edge the sum of all operations, their batch norms without scale and shift. The nodes of an edge are
@@ -93,7 +95,9 @@ class NasBench201(Conditional):
             return _mixed_cell(layers, name, self.ops, source, width)
 
         table = Table(tuple(f"{i} to {j}" for i, j in EDGES), self.ops)
-        return Relaxed(self._skeleton(shape, classes, build), {TABLE: table}, places)
+        layers = Layers()
+        self._skeleton(layers, shape, classes, build)
+        return Relaxed(layers.graph(), {TABLE: table}, places)
 
     def path(self, architecture: Architecture) -> Path:
         return {TABLE: tuple((self.ops.index(op),) for op in operations(architecture))}
@@ -106,8 +110,8 @@ class NasBench201(Conditional):
     def skips(self, architecture: Architecture) -> int:
         return operations(architecture).count("skip_connect")
 
-    def _skeleton(self, shape: Shape, classes: int, build: CellBuilder) -> Graph:
-        layers, width, sides = Layers(), self.channels, shape[1:]
+    def _skeleton(self, layers: Layers, shape: Shape, classes: int, build: CellBuilder) -> None:
+        width, sides = self.channels, shape[1:]
         layers.begin("stem")
         source = layers.norm("stem_norm", layers.conv("stem_conv", "input", width, 3))
         for stage in range(1, STAGES + 1):
@@ -122,7 +126,6 @@ class NasBench201(Conditional):
         layers.begin("head")
         source = layers.put("head_relu", "relu", layers.norm("head_norm", source))
         layers.linear("classifier", layers.put("head_pool", "global_avg_pool", source), classes)
-        return layers.graph()
 
 
 def operations(architecture: Architecture) -> tuple[str, ...]:
@@ -147,7 +150,8 @@ def _cell(layers: Layers, name: str, ops: tuple[str, ...], source: str, channels
     results = {0: source}
     for j in sorted((fed & heard) - {0}):
         edges = [(i, carried[i, j]) for i in range(j) if (i, j) in carried and i in results]
-        arriving = [_edge(layers, f"{name}_edge_{i}_{j}", op, results[i], channels) for i, op in edges]
+        arriving = [layers.once((op, channels), end := f"{name}_edge_{i}_{j}", (results[i],),
+                                partial(_edge, layers, end, op, results[i], channels)) for i, op in edges]
         results[j] = layers.merge(f"{name}_node_{j}", arriving)
     return results[3]
 

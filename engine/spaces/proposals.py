@@ -9,6 +9,9 @@ from typing import Any
 
 from engine.architecture import genotype, sampling
 from engine.architecture.architecture import Architecture, Proposal
+from engine.architecture.cost import Total, measure
+from engine.architecture.graph import Graph, Shape
+from engine.architecture.tally import Known
 from engine.errors import fail
 from engine.spaces.space import Parameter
 
@@ -42,6 +45,13 @@ class Proposals:
     def movable(self, architecture: Architecture) -> int:
         """How many decisions of an architecture could be another one."""
         raise NotImplementedError
+
+    def network(self, architecture: Architecture, shape: Shape, classes: int) -> Graph:
+        raise NotImplementedError
+
+    def total(self, architecture: Architecture, shape: Shape, classes: int, known: Known) -> Total:
+        """The cost of a sampled architecture; `known` holds what the networks of one space share."""
+        return measure(self.network(architecture, shape, classes), shape).total
 
     def training_parameters(self) -> tuple[Parameter, ...]:
         """Those of `parameters` that say how to train: searched beside the architecture, no part of it."""

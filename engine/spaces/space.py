@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from random import Random
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from engine.architecture.architecture import Architecture, Proposal
 from engine.architecture.graph import Graph, Shape
+
+if TYPE_CHECKING:
+    from engine.architecture.cost import Total
+    from engine.architecture.tally import Known
 
 
 @dataclass(frozen=True)
@@ -62,4 +66,5 @@ class Space(Protocol):
     def cell(self, architecture: Architecture) -> Graph: ...                    # for people: drawing
     def pictures(self, architecture: Architecture) -> Mapping[str, Graph]: ...  # by title: one, or one a kind of cell
     def network(self, architecture: Architecture, shape: Shape, classes: int) -> Graph: ...   # primitive layers
+    def total(self, architecture: Architecture, shape: Shape, classes: int, known: Known) -> Total: ...     # of samples
     def canonical(self, architecture: Architecture) -> str: ...                 # canonical id (architecture/canonical.py)

@@ -7,7 +7,7 @@ const WAIT = 150;                                    // after the last key strok
 const TITLE = "A random architecture of this space";
 
 export class FactsPanel {
-  // source: gives what to ask about, {space, dataset}; told: called with each answer, {found, errors}
+  // source: gives what to ask about, {asked: a document, dataset}; told: called with each answer, {found, errors}
   constructor(host, token, source, told = () => {}) {
     Object.assign(this, { host, token, source, told, seed: 0, turn: 0, timer: null });
     this.diagram = new Diagram(host.querySelector("[data-diagram]"), "sample", { file: "sample" });
@@ -35,12 +35,12 @@ export class FactsPanel {
   async fetch() {
     clearTimeout(this.timer);
     const turn = (this.turn += 1);
-    const { space, dataset = "" } = this.source();
+    const { asked, dataset = "" } = this.source();
     const headers = { "Content-Type": "application/json", Accept: "application/json", "X-CSRFToken": this.token };
     const url = `${this.host.dataset.url}?${new URLSearchParams({ dataset, seed: this.seed })}`;
     this.host.setAttribute("aria-busy", "true");
     try {
-      const answer = await fetch(url, { method: "POST", body: JSON.stringify(space), headers });
+      const answer = await fetch(url, { method: "POST", body: JSON.stringify(asked), headers });
       const found = await answer.json();
       if (turn !== this.turn) return;
       if (answer.ok) this.show(found);
@@ -59,8 +59,10 @@ export class FactsPanel {
       const range = found.ranges[name];
       this.fact(name).textContent = range ? `${count(range[0])} – ${count(range[2])}` : "–";
     }
+    this.fact("input").textContent = found.input;
     this.fact("samples").textContent = String(found.samples);
     this.fact("infeasible").textContent = impossible(found.infeasible);
+    this.fact("infeasible").title = found.infeasible.reasons.map(({ reason, count: times }) => `${times} × ${reason}`).join("; ");
     this.fact("cost").textContent = found.cost ? `: ${count(found.cost.parameters)} parameters` : "";
     this.fact("words").textContent = found.drawing ? found.drawing.words : "No sample can be built on this dataset.";
     this.fact("fault").textContent = "";
@@ -81,5 +83,7 @@ export class FactsPanel {
 // "12 % (conv 7×7: leaves nothing of 8×1×1)"
 function impossible(found) {
   const share = `${Math.round(100 * found.share)} %`;
-  return found.reasons.length ? `${share} (${found.reasons[0].reason})` : share;
+  const others = found.reasons.length - 1;
+  const more = others > 0 ? `; ${others} other reason${others === 1 ? "" : "s"}` : "";
+  return found.reasons.length ? `${share} (${found.reasons[0].reason}${more})` : share;
 }

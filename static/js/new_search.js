@@ -14,7 +14,7 @@ const presets = read("presets");
 const compatible = read("compatible");
 const readable = read("readable");
 const performed = read("performed");
-const panel = new FactsPanel(facts, form.elements.csrfmiddlewaretoken.value, () => ({ space: part("space"), dataset: chosen("dataset") }));
+const panel = new FactsPanel(facts, form.elements.csrfmiddlewaretoken.value, () => ({ asked: { space: part("space"), dataset: part("dataset") } }));
 
 const chosen = (group) => form.elements[group]?.value ?? "";
 

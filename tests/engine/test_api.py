@@ -58,3 +58,20 @@ def test_which_estimation_performs_what_a_strategy_asks_for() -> None:
     table = api.performed()
     assert table["darts"]["shared"] is True and "epochs of a supernet" in str(table["darts"]["scratch"])
     assert table["random_search"]["scratch"] is table["random_search"]["shared"] is True
+
+
+def test_the_reading_of_a_dataset_is_what_its_part_says_else_what_is_declared() -> None:
+    assert api.reading({"name": "digits"}) == ([1, 8, 8], 10)
+    assert api.reading({"name": "stdlib_text", "length": 7}) == ([7], 98)
+    assert api.reading({"name": "stdlib_text", "length": -7}) == ([32], 98)
+    table = {"name": "table_file", "sha256": "0" * 64}
+    held = {"columns": [{"name": name, "kind": "numbers", "different": 3, "missing": 0} for name in "abcd"]}
+    assert api.reading(table) == ([10], 2)
+    assert api.reading(table, held) == ([3], 3)
+    with pytest.raises(Invalid):
+        api.reading({"name": "nothing"})
+
+
+def test_training_is_what_a_composed_space_may_search() -> None:
+    names = [row["name"] for row in api.training()]
+    assert {"lr", "optimizer", "batch_size"} <= set(names) and "checkpoint_seconds" not in names

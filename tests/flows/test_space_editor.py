@@ -200,6 +200,57 @@ def test_facts_come_at_once_and_r_draws_another(editor: Editor) -> None:
     assert "r" in editor.page.locator("[name='space.chain.max_layers']").input_value()
 
 
+def test_a_composed_space_is_one_document_in_three_views(editor: Editor) -> None:
+    editor.open("/spaces/new/?kind=composed&preset=cpu")
+    editor.tab("Form")
+    field = lambda name: editor.page.locator(f"[name='space.composed.{name}']")     # noqa: E731
+    assert field("architecture").is_hidden()                # the JSON has a form in its place
+    field("architecture/kind").select_option("nas_bench_201")
+    assert editor.document()["architecture"]["kind"] == "nas_bench_201"
+    editor.page.locator("[data-palette]").get_by_role("button", name="none", exact=True).click()
+    assert "none" not in editor.document()["architecture"]["ops"]
+    assert not editor.page.get_by_label("none", exact=True).is_checked()
+    editor.tab("Diagram")
+    editor.page.get_by_role("button", name="More: Layers").click()
+    assert editor.document()["architecture"]["layers"] == 2
+    editor.tab("Form")
+    assert field("architecture/layers").input_value() == "2"
+
+    field("hyper/1/high").fill("0.05")                      # the learning rate
+    assert editor.document()["hyper"][1] == {"name": "lr", "kind": "real", "low": 0.001, "high": 0.05, "prior": "log"}
+    field("hyper/1/prior").select_option("normal")
+    field("hyper/1/mu").fill("0.02")
+    assert editor.document()["hyper"][1]["mu"] == 0.02
+    editor.page.get_by_role("button", name="Add a hyperparameter").click()
+    added = editor.document()["hyper"][-1]
+    assert len(editor.document()["hyper"]) == 5
+    assert field("hyper/4/name").input_value() == added["name"]
+    editor.page.get_by_role("button", name="Remove hyperparameter 5").click()
+    assert len(editor.document()["hyper"]) == 4
+
+    field("hyper/1/low").fill("7")                          # a fault points at its field and its line
+    problems = editor.page.locator("[data-problems]")
+    problems.get_by_role("button", name=re.compile("^Field: Hyper › 1")).first.click()
+    assert editor.page.evaluate("document.activeElement.name").startswith("space.composed.hyper/1/")
+    line = problems.get_by_role("button", name=re.compile("^Line ")).first
+    line.click()
+    assert '"name": "lr"' in editor.page.evaluate("getSelection().toString()")
+    editor.typed(json.dumps({"kind": "composed", "architecture": {"kind": "chain", "layers": 1}, "hyper": []}))
+    problems.get_by_role("button", name=re.compile("^Field: Architecture › Layers")).wait_for()
+    editor.typed(json.dumps({"kind": "composed", "architecture": {"kind": "chain", "max_layers": 40}, "hyper": [
+        {"name": "lr", "kind": "real", "low": 0.1, "high": 0.2}]}))
+    problems.get_by_role("button", name=re.compile("^Node: Architecture › Max layers")).click()
+    assert editor.page.evaluate("document.activeElement.dataset.option") == "architecture/max_layers"
+    editor.tab("Form")
+    assert field("hyper/0/high").input_value() == "0.2"
+    assert field("hyper/1/high").count() == 0
+    field("architecture/max_layers").fill("4")
+    problems.wait_for(state="hidden")
+    editor.save()
+    assert editor.document()["architecture"]["max_layers"] == 4
+    assert violations(editor.page) == []
+
+
 def test_saved_versions_are_compared_and_restored(editor: Editor) -> None:
     editor.open("/spaces/new/?kind=chain")
     editor.page.get_by_label("Name").fill("Small chains")
@@ -333,7 +384,7 @@ def test_a_text_of_another_tool_is_imported_and_written_again(editor: Editor) ->
 
 
 @pytest.mark.parametrize("path", ["/spaces/", "/spaces/new/?kind=chain", "/spaces/new/?kind=nas_bench_201",
-                                  "/spaces/new/?kind=darts_cell"])
+                                  "/spaces/new/?kind=darts_cell", "/spaces/new/?kind=composed"])
 def test_pages_are_accessible_in_both_themes_and_fit_a_phone(editor: Editor, path: str) -> None:
     editor.page.goto(f"{editor.origin}{path}")
     editor.page.wait_for_timeout(1000)

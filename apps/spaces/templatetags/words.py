@@ -9,6 +9,8 @@ from django import template
 
 register = template.Library()
 SUFFIXES = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
+PROPER = {"nasnet": "NASNet", "pnas": "PNAS", "amoebanet": "AmoebaNet", "imagenet": "ImageNet", "enas": "ENAS", "mlp": "MLP",
+          "nas": "NAS", "darts": "DARTS", "cpu": "CPU"}
 SUPERSCRIPT = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
@@ -60,7 +62,7 @@ def power(log10: Any) -> str:
 @register.filter
 def label(name: Any) -> str:
     """An option's name as a label: max_layers as Max layers."""
-    text = str(name).replace("_", " ")
+    text = " ".join(PROPER.get(word, word) for word in str(name).split("_"))
     return text[:1].upper() + text[1:]
 
 

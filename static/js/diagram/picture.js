@@ -22,7 +22,7 @@ export function picture(cell) {
     consumers.get(node.name).length === 1 && isState(consumers.get(node.name)[0]) && node.name !== cell.output).map((node) => node.name));
   const nodes = cell.nodes.filter((node) => !edgeOps.has(node.name)).map((node) => {
     const label = isState(node) ? short(node) : node.label || node.op;
-    return { id: node.name, label, round: isState(node) && label.length <= 4, place: node.place, family: family(node),
+    return { id: node.name, label, round: isState(node) && label.length <= 3, place: node.place, family: family(node),
       words: node.label || node.op, role: node.op === "input" ? "in" : node.name === cell.output ? "out" : "" };
   });
   const edges = cell.nodes.filter((node) => edgeOps.has(node.name)).map((node) => ({

@@ -124,7 +124,7 @@ export class Canvas {
   // The number behind the node, else the one that says how many nodes there are.
   count(node, by) {
     const names = this.space.counts().map((option) => option.name);
-    const name = names.includes(node.option) ? node.option : COUNTS.find((one) => names.includes(one)) ?? names[0];
+    const name = names.includes(node.option) ? node.option : COUNTS.flatMap((one) => names.filter((each) => each.split("/").at(-1) === one))[0] ?? names[0];
     if (name) this.space.step(name, by);
   }
 

@@ -1,31 +1,69 @@
 // The one document that all views of the editor show and change. A view that changes it is not told of its own change.
+// Options of a space inside it are named by their place: "architecture/types".
 
-export const words = (name) => name.replaceAll("_", " ").replace(/^./, (first) => first.toUpperCase());
+export const words = (name) => name.split("/").at(-1).replaceAll("_", " ").replace(/^./, (first) => first.toUpperCase());
 
-// JSON with one option a line; only what is nested takes more.
-function pretty(document) {
-  const nested = (value) => value !== null && typeof value === "object";
-  const written = (value) => {
-    if (Array.isArray(value) && !value.some(nested)) return `[${value.map((one) => JSON.stringify(one)).join(", ")}]`;
-    return JSON.stringify(value, null, 2).replaceAll("\n", "\n  ");
+const object = (value) => typeof value === "object" && value !== null && !Array.isArray(value);
+
+const ONE_LINE = 100;                                // characters that a nested value may have on a line of its own
+
+// JSON with one option a line; only long nested values take more: as `pretty` in apps/spaces/forms.py.
+function flat(value) {
+  if (Array.isArray(value)) return `[${value.map(flat).join(", ")}]`;
+  if (object(value)) return `{${Object.entries(value).map(([name, one]) => `${JSON.stringify(name)}: ${flat(one)}`).join(", ")}}`;
+  return JSON.stringify(value);
+}
+
+function pretty(value, indent = "") {
+  const inside = `${indent}  `;
+  const deep = (one) => {
+    const text = flat(one);
+    const nested = Array.isArray(one) ? one.some((each) => typeof each === "object" && each !== null) : object(one);
+    return nested && text.length > ONE_LINE ? pretty(one, inside) : text;
   };
-  return `{\n${Object.entries(document).map(([name, value]) => `  ${JSON.stringify(name)}: ${written(value)}`).join(",\n")}\n}`;
+  if (Array.isArray(value)) return `[\n${value.map((one) => `${inside}${deep(one)}`).join(",\n")}\n${indent}]`;
+  return `{\n${Object.entries(value).map(([name, one]) => `${inside}${JSON.stringify(name)}: ${deep(one)}`).join(",\n")}\n${indent}}`;
+}
+
+// Every option written out, with the values of a preset.
+export function filled(kind, preset) {
+  return { kind: kind.name, ...Object.fromEntries(kind.options.map((o) => [o.name, o.default])), ...kind.presets[preset] };
 }
 
 export class SpaceDocument {
-  // kind: the declaration, {name, options, presets}; value: a document of that kind
-  constructor(kind, value) {
-    this.kind = kind;
-    this.options = new Map(kind.options.map((option) => [option.name, option]));
-    this.value = value;
+  // kind: the declaration, {name, options, presets}; value: a document of that kind; kinds: declarations of the spaces that
+  // may stand inside it, by name
+  constructor(kind, value, kinds = new Map()) {
+    Object.assign(this, { kind, value, kinds });
     this.fault = null;                               // what keeps the text from being a document
     this.views = [];
   }
 
+  // The space inside: {place, kind, value}, or null.
+  get inner() {
+    const option = this.kind.options.find(({ type }) => type === "space");
+    const value = option && this.own(option.name, this.kind, this.value);
+    const kind = object(value) ? this.kinds.get(value.kind) : null;
+    return kind ? { place: option.name, kind, value } : null;
+  }
+
+  // Every option by its name, those of the space inside too.
+  get options() {
+    const { inner } = this;
+    const inside = inner ? inner.kind.options.map((option) => ({ ...option, name: `${inner.place}/${option.name}` })) : [];
+    return new Map([...this.kind.options, ...inside].map((option) => [option.name, option]));
+  }
+
+  own(name, kind, value) {
+    const preset = kind.presets[value.preset] ?? {};
+    return value[name] ?? preset[name] ?? kind.options.find((option) => option.name === name)?.default ?? null;
+  }
+
   // What holds for an option: given, from the named preset, or the default.
   get(name) {
-    const preset = this.kind.presets[this.value.preset] ?? {};
-    return this.value[name] ?? preset[name] ?? this.options.get(name)?.default ?? null;
+    const { inner } = this;
+    if (inner && name.startsWith(`${inner.place}/`)) return this.own(name.slice(inner.place.length + 1), inner.kind, inner.value);
+    return this.own(name, this.kind, this.value);
   }
 
   has(name, choice) {
@@ -34,7 +72,10 @@ export class SpaceDocument {
   }
 
   set(name, wanted, by) {
-    this.replace({ ...this.value, [name]: wanted }, by);
+    const { inner } = this;
+    const inside = inner && name.startsWith(`${inner.place}/`);
+    const [own, value] = inside ? [inner.place, { ...inner.value, [name.slice(inner.place.length + 1)]: wanted }] : [name, wanted];
+    this.replace({ ...this.value, [own]: value }, by);
   }
 
   // An op into the space or out of it, in the declared order.
@@ -62,16 +103,21 @@ export class SpaceDocument {
   }
 
   preset(name) {
-    this.replace({ kind: this.kind.name, ...Object.fromEntries(this.kind.options.map((o) => [o.name, o.default])), ...this.kind.presets[name] });
+    this.replace(filled(this.kind, name));
   }
 
   subsets() {
-    return this.kind.options.filter((option) => option.type === "subset");
+    return [...this.options.values()].filter((option) => option.type === "subset");
   }
 
   // Options that say how many of something there are.
   counts() {
-    return this.kind.options.filter((option) => option.type === "integer" && Number.isInteger(option.default));
+    return [...this.options.values()].filter((option) => option.type === "integer" && Number.isInteger(option.default));
+  }
+
+  // Which sets and counts there are to show: changes with the kind of the space inside.
+  get shape() {
+    return this.inner?.kind.name ?? "";
   }
 
   get text() {

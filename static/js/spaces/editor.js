@@ -18,14 +18,16 @@ const brought = (id) => JSON.parse(document.getElementById(id).textContent);
 const kind = brought("kind");
 const first = brought("first-facts");
 const typed = read(find("[data-view=json] textarea").value).value;
-const space = new SpaceDocument(kind, typed?.kind === kind.name ? typed : { kind: kind.name });
+const parts = document.getElementById("parts") ? brought("parts") : { kinds: [], saved: [], training: [] };
+const kinds = new Map(parts.kinds.map((each) => [each.name, each]));
+const space = new SpaceDocument(kind, typed?.kind === kind.name ? typed : { kind: kind.name }, kinds);
 const panels = Object.fromEntries(["diagram", "form", "json"].map((name) => [name, find(`[data-view=${name}]`)]));
 const dataset = find("[data-dataset]");
 let dirty = "dirty" in form.dataset;
 let leaving = false;
 let texts = first?.texts ?? {};
 
-const views = { form: new FormView(panels.form, space), json: new JsonView(panels.json, space), palette: new Palette(find("[data-palette]"), space),
+const views = { form: new FormView(panels.form, space, parts), json: new JsonView(panels.json, space), palette: new Palette(find("[data-palette]"), space),
   steppers: new Steppers(find("[data-steppers]"), space) };
 const tabs = new Tabs(find("[data-tabs]"), panels, (name) => name === "diagram" && views.canvas?.draw());
 views.canvas = new Canvas(find("[data-stage]"), find("[data-inspect]"), space, (option, choice) => {
@@ -34,9 +36,12 @@ views.canvas = new Canvas(find("[data-stage]"), find("[data-inspect]"), space, (
 });
 const problems = new Problems(find("[data-problems]"), views, (name) => tabs.open(name));
 const facts = new FactsPanel(document.getElementById("facts"), form.elements.csrfmiddlewaretoken.value,
-  () => ({ space: space.value, dataset: dataset.value }), ({ found, errors }) => {
+  () => ({ asked: space.value, dataset: dataset.value }), ({ found, errors }) => {
     if (space.fault) return;
-    if (found) tell(found.texts);
+    if (found) {
+      tell(found.texts);
+      dataset.value = found.dataset;                 // another one where this space cannot read what was chosen
+    }
     if (found?.drawing) views.canvas.sample(found.drawing);
     problems.show(errors);
   });

@@ -16,20 +16,27 @@ function make(tag, properties = {}, ...children) {
 
 export class Palette {
   constructor(host, space) {
-    Object.assign(this, { host, space, buttons: [] });
-    const groups = host.querySelector("[data-groups]");
-    groups.replaceChildren(...space.subsets().map((option) => this.group(option)));
-    if (!space.subsets().length) groups.textContent = "This kind has no sets of choices; its options are in the form.";
-    host.querySelector("[data-find]").addEventListener("input", (event) => this.find(event.target.value));
-    host.querySelector("[data-find]").hidden = !space.subsets().length;
+    Object.assign(this, { host, space, buttons: [], field: host.querySelector("[data-find]") });
+    this.field.addEventListener("input", () => this.find(this.field.value));
+    this.build(space);
     this.show(space);
   }
 
+  build(space) {
+    this.shape = space.shape;
+    this.buttons = [];
+    const groups = this.host.querySelector("[data-groups]");
+    groups.replaceChildren(...space.subsets().map((option) => this.group(option)));
+    if (!space.subsets().length) groups.textContent = "This kind has no sets of choices; its options are in the form.";
+    this.field.hidden = !space.subsets().length;
+    this.find(this.field.value);
+  }
+
   group(option) {
-    const group = make("div", { className: "choices" }, make("h3", { className: "h2", textContent: words(option.name), id: `p-${option.name}` }));
+    const group = make("div", { className: "choices" }, make("h3", { className: "h2", textContent: words(option.name), id: `p-${option.name.replace("/", "-")}` }));
     group.dataset.option = option.name;
     group.setAttribute("role", "group");
-    group.setAttribute("aria-labelledby", `p-${option.name}`);
+    group.setAttribute("aria-labelledby", `p-${option.name.replace("/", "-")}`);
     const families = new Map();
     for (const choice of option.bounds) {
       const name = typeof choice === "string" ? family(choice) : "";
@@ -55,6 +62,7 @@ export class Palette {
   }
 
   show(space) {
+    if (this.shape !== space.shape) this.build(space);
     for (const { button, option, choice } of this.buttons) button.setAttribute("aria-pressed", String(space.has(option, choice)));
   }
 

@@ -12,7 +12,7 @@ const said = (choice) => String(choice).replaceAll("_", " ");
 export function origin(space, node) {
   for (const option of space.subsets()) if (option.bounds.includes(node.op)) return { option: option.name, choice: node.op };
   for (const [key, value] of Object.entries(node.settings ?? {})) {
-    const option = space.subsets().find(({ name, bounds }) => (name === key || name === `${key}s`) && bounds.includes(value));
+    const option = space.subsets().find(({ name, bounds }) => [key, `${key}s`].includes(name.split("/").at(-1)) && bounds.includes(value));
     if (option) return { option: option.name, choice: value };
   }
   return null;
@@ -20,20 +20,22 @@ export function origin(space, node) {
 
 // A chain: every block that there may be, the ones beyond the least number of them marked, its types below.
 function row(space) {
-  const [least, most] = [space.get("min_layers"), space.get("max_layers")];
+  const named = (name) => (space.inner ? `${space.inner.place}/${name}` : name);
+  const [least, most] = [space.get(named("min_layers")), space.get(named("max_layers"))];
   const count = Math.min(32, Math.max(1, Number.isInteger(most) ? most : 1));
-  const types = space.options.get("types").bounds;
+  const types = space.options.get(named("types")).bounds;
   const { step, width, height, top, chip } = ROW;
   const at = (k) => (k - 1) * step + 78 + width / 2;          // the input is narrower
   const nodes = [{ key: "input", label: "input", x: 30, y: top + height / 2, width: 52, height, look: "in" }];
   for (let k = 1; k <= count; k += 1) {
     const maybe = k > least;
-    nodes.push({ key: `block-${k}`, label: `block ${k}`, x: at(k), y: top + height / 2, width, height, option: maybe || k === count ? "max_layers" : "min_layers",
+    nodes.push({ key: `block-${k}`, label: `block ${k}`, x: at(k), y: top + height / 2, width, height, option: named(maybe || k === count ? "max_layers" : "min_layers"),
       look: maybe ? "maybe" : "", note: maybe ? `exists if there are at least ${k} blocks` : "always exists" });
     types.forEach((choice, i) => nodes.push({ key: `block-${k}-${choice}`, label: said(choice), x: at(k), y: top + height + 22 + i * chip, width,
-      height: 24, option: "types", choice, chip: true }));
+      height: 24, option: named("types"), choice, chip: true }));
   }
-  nodes.push({ key: "hidden", label: `hidden: ${space.get("hidden").join(", ")}`, x: at(count + 1) + 18, y: top + height / 2, width: 148, height, option: "hidden",
+  nodes.push({ key: "hidden", label: `hidden: ${[space.get(named("hidden"))].flat().join(", ")}`, x: at(count + 1) + 18, y: top + height / 2, width: 148, height,
+    option: named("hidden"),
     look: "out", note: "after the average over all pixels" });
   const heads = nodes.filter((node) => !node.chip);
   const edges = heads.slice(1).map((node, i) => {
@@ -70,7 +72,7 @@ function one(library, space, cell, room) {
   let graph = placed ? onGrid(library, content, byName) : laidOut(library, content, down);
   if (!placed && !down && room && graph.graph().width > room) graph = laidOut(library, content, true);
   const part = (id, label, place, look, given) => ({ key: id, label, x: place.x, y: place.y, width: place.width, height: place.height, look,
-    ...origin(space, byName.get(id)), ...given });
+    ...(id === cell.output ? {} : origin(space, byName.get(id))), ...given });     // the output joins, whatever blocks may do
   const nodes = [...content.nodes.map((node) => part(node.id, node.label, graph.node(node.id), node.role ?? "", { round: node.round })),
     ...content.edges.filter((edge) => edge.label).map((edge) => part(edge.id, edge.label, graph.edge(edge.from, edge.to, edge.id), "op", {}))];
   const edges = content.edges.map((edge) => ({ points: graph.edge(edge.from, edge.to, edge.id).points, look: edge.look }));
@@ -109,7 +111,7 @@ function onGrid(library, { nodes, edges }, byName) {
 
 // cells: the graphs of the last sample, or null; room: how wide it may be
 export async function pictured(space, cells, room) {
-  if (space.kind.name === "chain") return row(space);
+  if ((space.inner?.kind ?? space.kind).name === "chain") return row(space);
   return cells ? sampled(space, cells, room) : { nodes: [], edges: [], width: 0, height: 0 };
 }
 

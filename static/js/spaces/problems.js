@@ -24,7 +24,7 @@ export class Problems {
     if (fault) byLine.set(fault.line, [`${capital(fault.reason)}.`]);
     for (const error of errors) {
       const text = sentence(error);
-      const option = error.path.split("/")[1] ?? "";
+      const option = this.views.form.place(error.path);
       const line = this.views.json.line(error.path);
       byOption.set(option, [...(byOption.get(option) ?? []), text]);
       byLine.set(line, [...(byLine.get(line) ?? []), text]);

@@ -11,7 +11,15 @@ function button(text, label, act) {
 
 export class Steppers {
   constructor(host, space) {
+    this.host = host;
+    this.build(space);
+    this.show(space);
+  }
+
+  build(space) {
+    this.shape = space.shape;
     this.outputs = new Map();
+    this.host.replaceChildren();
     for (const option of space.counts()) {
       const group = document.createElement("div");
       group.className = "stepper";
@@ -22,14 +30,13 @@ export class Steppers {
       group.append(Object.assign(document.createElement("span"), { textContent: words(option.name) }),
         button("−", `Fewer: ${words(option.name)}`, () => space.step(option.name, -1)), output,
         button("+", `More: ${words(option.name)}`, () => space.step(option.name, 1)));
-      host.append(group);
+      this.host.append(group);
       this.outputs.set(option.name, output);
     }
-    this.host = host;
-    this.show(space);
   }
 
   show(space) {
+    if (this.shape !== space.shape) this.build(space);
     for (const [name, output] of this.outputs) output.textContent = String(space.get(name));
   }
 

@@ -83,3 +83,13 @@ def test_json_has_an_option_a_line() -> None:
     text = pretty({"kind": "x", "types": ["a", "b"], "inner": {"kind": "y", "n": 1}})
     assert text.split("\n")[1:3] == ['  "kind": "x",', '  "types": ["a", "b"],']
     assert json.loads(text)["inner"] == {"kind": "y", "n": 1}
+
+
+def test_what_is_nested_takes_lines_only_where_it_is_long() -> None:
+    inner = {"kind": "y", "ops": ["one", "two"], "rows": [{"name": "a" * 60, "low": 1}, {"name": "b" * 60, "low": 2}]}
+    document = {"kind": "x", "empty": {}, "short": {"n": [1, {"m": 2}]}, "inner": inner}
+    lines = pretty(document).split("\n")
+    assert json.loads("\n".join(lines)) == document
+    assert lines[2:8] == ['  "empty": {},', '  "short": {"n": [1, {"m": 2}]},', '  "inner": {', '    "kind": "y",',
+                          '    "ops": ["one", "two"],', '    "rows": [']
+    assert lines[8] == f'      {{"name": "{"a" * 60}", "low": 1}},'

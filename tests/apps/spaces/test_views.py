@@ -95,3 +95,17 @@ def test_broken_addresses_too(browser: Client, query: str) -> None:
 def test_facts_want_a_post_and_a_person(browser: Client, client: Client) -> None:
     assert browser.get("/spaces/facts").status_code == 405
     assert ask(client, {"kind": "chain"}).status_code == 302
+
+
+def test_facts_of_a_space_that_cannot_read_the_dataset_are_those_on_one_that_it_can(browser: Client) -> None:
+    found = ask(browser, {"kind": "recurrent_cell", "preset": "cpu"}, "?dataset=digits").json()
+    assert found["dataset"] != "digits" and found["input"] == "32 characters, 98 different ones"
+    found = ask(browser, {"kind": "chain", "preset": "cpu"}, "?dataset=digits").json()
+    assert (found["dataset"], found["input"]) == ("digits", "1×8×8 images, 10 classes")
+    assert found["cost"]["parameters"] == sum(box["parameters"] for box in found["drawing"]["macro"])
+
+
+def test_a_sample_of_a_joint_space_tells_its_training(browser: Client) -> None:
+    found = ask(browser, {"kind": "composed", "preset": "cpu"}, "?dataset=digits").json()
+    assert "Trained with" in found["drawing"]["words"]
+    assert f"weight decay {found['sample']['hyper']['weight_decay']:.3g}" in found["drawing"]["words"]

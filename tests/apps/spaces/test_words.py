@@ -34,6 +34,7 @@ def test_sizes_are_given_by_their_logarithm(value: object, text: str) -> None:
 
 def test_names_become_labels_and_lists_words() -> None:
     assert words.label("max_layers") == "Max layers"
+    assert (words.label("nasnet"), words.label("enas_macro")) == ("NASNet", "ENAS macro")
     assert words.listed([1, 2]) == "1, 2"
     assert words.listed(None) == "none"
     assert words.times([3, 32, 32]) == "3×32×32"

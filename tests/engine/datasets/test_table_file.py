@@ -174,3 +174,27 @@ def predicted(folder: Path, path: Path) -> list[str]:
     command = [sys.executable, "-I", str(folder / "predict.py"), str(path)]
     ran = subprocess.run(command, capture_output=True, text=True, cwd=folder, timeout=120)
     return (ran.stdout or ran.stderr).splitlines()
+
+
+@pytest.mark.parametrize("given", [{}, {"words": "ordinal"}, {"target": "colour"}, {"leave_out": "id, age"},
+                                   {"leave_out": "id,income", "missing": "refuse"}, {"missing": "drop"}])
+def test_the_upload_tells_how_large_an_input_will_be(tmp_path: Path, given: dict[str, Any]) -> None:
+    text = HEAD + "".join(rows()) + "p60,50,,1000.5,yes\np61,40,,,no\n"
+    sha256 = placed(tmp_path, text)
+    built = options.parse(TableFile, {"sha256": sha256, "leave_out": "id", **given})
+    if given.get("target") == "colour":                     # nothing is missing in a target
+        text = HEAD + "".join(rows())
+        built = options.parse(TableFile, {"sha256": placed(tmp_path, text), "leave_out": "id", **given})
+    if given.get("missing") == "refuse":
+        built = options.parse(TableFile, {"sha256": sha256, **given, "leave_out": "id,income,colour"})
+    held = inspect(built.path(tmp_path))
+    found = built.table(built.path(tmp_path))
+    assert built.reading(held) == ((len(found.features),), len(found.classes))
+
+
+@pytest.mark.parametrize("given", [{"target": "nothing"}, {"leave_out": "id,age,colour,income"}])
+def test_an_upload_without_an_input_tells_none(tmp_path: Path, given: dict[str, Any]) -> None:
+    sha256 = placed(tmp_path, HEAD + "".join(rows()))
+    built = options.parse(TableFile, {"sha256": sha256, **given})
+    assert built.reading(inspect(built.path(tmp_path))) is None
+    assert built.reading({}) is None

@@ -52,8 +52,8 @@ def test_a_node_is_four_numbers_and_reads_what_is_earlier(seed: int) -> None:
 def test_a_row_of_the_released_scripts_is_read_as_it_stands() -> None:
     architecture = SPACE.parse(RELEASED)
     assert architecture.genotype == RELEASED and SPACE.contains(architecture)
-    assert blocks(RELEASED["normal"])[:2] == [(0, 0, "avg_pool_3x3", "sep_conv_3x3", "add"),
-                                              (0, 0, "skip_connect", "sep_conv_5x5", "add")]
+    assert blocks(RELEASED["normal"])[:2] == ((0, 0, "avg_pool_3x3", "sep_conv_3x3", "add"),
+                                              (0, 0, "skip_connect", "sep_conv_5x5", "add"))
     rows = {row.name: row for row in measure(SPACE.network(architecture, (3, 32, 32), 10), (3, 32, 32)).rows}
     assert rows["stack_1_cell_1_output"].shape == (5 * 20, 32, 32)           # no node of its normal cell is read
     assert rows["reduction_1_output"].shape == (4 * 40, 16, 16)              # of its reduction cell, node 2 (result 3) is
