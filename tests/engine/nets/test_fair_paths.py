@@ -10,6 +10,8 @@ import pytest
 import torch
 
 from engine.nets.fair_paths import FairPaths
+from engine.nets.path_dropout import PathDropout
+from engine.nets.supernet import Choice
 from engine.phases import Site
 from engine.spec import parse_space
 from engine.training.sharing import Sharing, SharingPlan
@@ -76,6 +78,22 @@ def test_a_step_moves_every_operations_weights_once_by_the_sum_of_all_paths(spac
     last = "cell_2_edge_1_2" if space is DARTS else "stage_3_cell_1_edge_2_3"       # always heard by the output
     assert steps == [1] and {touched[name] for name in touched if last in name} == {1}
     assert touched["classifier.weight"] == count and {name for name in before if last in name} <= moved
+
+
+@pytest.mark.parametrize("kind", ["enas_micro", "enas_macro"])
+def test_the_cells_and_networks_of_enas_are_trained_fairly_and_with_dropped_paths(kind: str) -> None:
+    """Their operations once a step; yes and no to a result as often as each other, or once more."""
+    layers = {"enas_micro": 1, "enas_macro": 3}[kind]
+    space = parse_space({"kind": kind, "preset": "cpu", "channels": 2, "layers": layers})[1]
+    sampler, dropping = made(space), PathDropout(Site(space, None, (1, 8, 8), 2, 0), 0.05, 4)
+    paths = sampler.paths(Random(0))
+    for name, table in sampler.supernet.relaxed.tables.items():
+        uses = [Counter(path[name][row][0] for path in paths) for row in range(len(table.edges))]
+        assert all(max(use.values()) - min(use.values()) <= (len(table.ops) < len(paths)) for use in uses)
+    inputs = torch.randn(4, 1, 8, 8)
+    masks = [Choice(dropping.mask(1.0, Random(number))) for number in range(3)]
+    for net, choices in ((sampler.supernet, [Choice(path) for path in paths]), (dropping.supernet, masks)):
+        assert all(net(inputs, choice).isfinite().all() for choice in choices)
 
 
 def test_tables_of_different_size_differ_by_one_use_at_most() -> None:
