@@ -160,8 +160,9 @@ def test_joins_from_the_seq_of_the_page_and_drops_what_it_has(opened: Opened) ->
 def test_an_ensemble_is_shown_beside_the_best_network_and_not_among_networks(opened: Opened) -> None:
     stage = opened(seq=10)
     found = {"members": [[0, 1], [1, 3]], "single": {"trial": 1, "score": 0.6, "test": 0.55}}
-    stage.send(finished(11, 0, 0.5), finished(12, 1, 0.6), event(13, "trial_proposed", 2, kind="ensemble", final_of=1,
-                                                                 encoding_id="", origin={"how": "ensemble"}))
+    proposed = event(13, "trial_proposed", 2, final_of=1, encoding_id="", origin={"how": "ensemble"})
+    proposed["data"]["kind"] = "ensemble"
+    stage.send(finished(11, 0, 0.5), finished(12, 1, 0.6), proposed)
     panel = "document.querySelector('[data-panel=ensemble]')"
     stage.wait(f"!{panel}.hidden && {panel}.textContent.includes('when the budget is spent')")
     stage.send(finished(14, 2, 0.9, final_of=1, test=0.8, ensemble=found))
