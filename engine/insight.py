@@ -14,6 +14,8 @@ Picture = dict[str, Any]
 DIGITS = 4                                      # significant digits: enough for a picture
 LARGEST = 24                                    # rows and columns of a heat map, decisions of a pair plot
 POINTS = 120                                    # of a scatter plot
+EDGES = 150                                     # of a fabric
+Place = tuple[int, int]
 
 
 def due(told: int) -> bool:
@@ -57,6 +59,15 @@ def scatter(title: str, x: str, y: str, points: Sequence[tuple[float, float]], n
     """Points, the newest last: predicted against observed, parameters against score."""
     return {"picture": "scatter", "title": title, "x": x, "y": y, "note": note,
             "points": [[_short(a), _short(b)] for a, b in points[-POINTS:]]}
+
+
+def trellis(title: str, strengths: Mapping[tuple[Place, Place], float], path: Sequence[tuple[Place, Place]],
+            note: str = "") -> Picture:
+    """The edges of a fabric between places (layer, scale), each as strong as it is (the strongest, if there are too many),
+    and a path through them."""
+    first = sorted(strengths.items(), key=lambda item: -item[1])[:EDGES]
+    return {"picture": "trellis", "title": title, "note": note, "path": [list(path[0][0]), *(list(b) for _, b in path)],
+            "edges": [[*a, *b, float(f"{value:.3g}")] for (a, b), value in first]}
 
 
 def population(members: Sequence[int], note: str = "") -> Picture:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from random import Random
@@ -27,6 +27,7 @@ class Members(Protocol):
     def draw(self, rng: Random) -> Config: ...                     # each member equally likely
     def moves(self) -> int: ...
     def moved(self, config: Config, move: int) -> Config | None: ...   # None: no member
+    def having(self, edges: Collection[Edge]) -> Config: ...       # the member with these, which hold a path (or are one)
     def edges(self, config: Config) -> tuple[Edge, ...]: ...       # those on a way from the input to the output
 
 
@@ -78,6 +79,13 @@ class Paths:
         path[move // 2] += 1 if move % 2 else -1
         smooth = all(abs(after - before) <= 1 for before, after in pairwise(path))
         return self._config(path) if smooth and 1 <= path[move // 2] <= self.trellis.scales else None
+
+    def having(self, edges: Collection[Edge]) -> Config:
+        scales: dict[int, set[int]] = {layer: set() for layer in range(1, self.trellis.layers + 1)}
+        for layer, scale in (self.trellis.ends[0], *(target for _, target in edges)):
+            scales[layer].add(scale)
+        first, *others = scales.values()                    # deep in the first layer, then where each further one is entered
+        return self._config([max(first), *map(min, others)])
 
     def edges(self, config: Config) -> tuple[Edge, ...]:
         return self.trellis.path(list(config.values()))
@@ -135,6 +143,9 @@ class Subgraphs:
         name = _name(self.trellis.edges[move])
         changed = {**config, name: not config[name]}
         return changed if self.trellis.connects(self._on(changed)) else None
+
+    def having(self, edges: Collection[Edge]) -> Config:
+        return {_name(edge): edge in edges for edge in self.trellis.edges}
 
     def edges(self, config: Config) -> tuple[Edge, ...]:
         return self.trellis.live(self._on(config))

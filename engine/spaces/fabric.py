@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from random import Random
@@ -12,7 +12,9 @@ from engine.architecture import genotype
 from engine.architecture.architecture import Architecture, Proposal
 from engine.architecture.graph import Graph, Node, Shape
 from engine.architecture.layers import Layers
+from engine.architecture.relaxed import Path, Relaxed, Strengths, Table
 from engine.architecture.trellis import Edge, Place, Trellis
+from engine.architecture.trellis_extraction import pruned, shares, strongest
 from engine.architecture.trellis_members import Members, Paths, Subgraphs
 from engine.errors import fail
 from engine.options import choice, flag, integer
@@ -20,12 +22,15 @@ from engine.registry import space
 from engine.spaces.conditional import Conditional
 from engine.spaces.space import Parameter
 
+TABLE = "fabric"                                # of the supernet: each edge is a convolution or none
 OPS = {1: ("down", "conv 3×3 / 2"), 0: ("same", "conv 3×3"), -1: ("up", "zeros between, conv 3×3")}    # by scales moved
+
+Arrive = Callable[[Layers, Place, Place, Sequence[Shape]], str]     # writes an edge, names what arrives
 
 
 @space(title="Convolutional fabric", paper="Saxena & Verbeek, NIPS 2016 (arXiv:1606.02492)",
        summary="Layers times scales: at each step a network may go finer, stay or go coarser; one path, or many at once.",
-       offers={"parameters", "finite", "mutate", "graph"},
+       offers={"parameters", "finite", "mutate", "graph", "supernet", "trellis"},
        presets={"paper": {"layers": 8, "scales": 6, "channels": 128}, "cpu": {"layers": 4, "scales": 4, "channels": 16}})
 @dataclass(frozen=True)
 class Fabric(Conditional):
@@ -38,9 +43,12 @@ class Fabric(Conditional):
                           help="An architecture is one path through the trellis, or any set of edges that holds a path.")
 
     @cached_property
+    def trellis(self) -> Trellis:
+        return Trellis(self.layers, self.scales)
+
+    @cached_property
     def _members(self) -> Members:
-        trellis = Trellis(self.layers, self.scales)
-        return Paths(trellis) if self.members == "paths" else Subgraphs(trellis)
+        return Paths(self.trellis) if self.members == "paths" else Subgraphs(self.trellis)
 
     def parameters(self) -> tuple[Parameter, ...]:
         return self._members.parameters()
@@ -91,25 +99,77 @@ class Fabric(Conditional):
                 op, label = OPS[place[1] - source[1]]
                 inputs.append(_name("edge", *source, *place))
                 nodes.append(Node(inputs[-1], op, (_name("place", *source),), label=label, group=group))
-            label = f"layer {place[0]}, scale {place[1]}"
-            nodes.append(Node(_name("place", *place), "add", tuple(inputs) or ("enter",), label=label, group=group,
+            nodes.append(Node(_name("place", *place), "add", tuple(inputs) or ("enter",), label=_spot(place), group=group,
                               place=place))
         return Graph(tuple(nodes), nodes[-1].name)
 
     def network(self, architecture: Architecture, shape: Shape, classes: int) -> Graph:
         """At each place the sum of the convolutions that arrive, then one batch norm and ReLU."""
+        return self._built(self.edges(architecture), shape, classes, self._edge)
+
+    def supernet(self, shape: Shape, classes: int) -> Relaxed:
+        """The whole fabric; on every edge its convolution or nothing. The nodes of an edge are named `edge_L_S_L_S` as in a
+        network, `none_L_S_L_S`, and their sum `choice_L_S_L_S`."""
+        places = {_name("choice", *source, *target): (TABLE, row) for row, (source, target) in enumerate(self.trellis.edges)}
+        names = tuple(f"{_spot(source)} to {_spot(target)}" for source, target in self.trellis.edges)
+        graph = self._built(self.trellis.edges, shape, classes, self._choice)
+        return Relaxed(graph, {TABLE: Table(names, ("none", "conv"))}, places)
+
+    def path(self, architecture: Architecture) -> Path:
+        used = set(self.edges(architecture))
+        return {TABLE: tuple((int(edge in used),) for edge in self.trellis.edges)}
+
+    def derived(self, strengths: Strengths) -> Architecture:
+        """In a space of paths the strongest; else the edges whose convolution is stronger than nothing, with at least the
+        strongest path."""
+        best = strongest(self.trellis, self.shares(strengths))[0]
+        kept = {edge for edge, row in zip(self.trellis.edges, strengths[TABLE], strict=True) if row[1] > row[0]}
+        kept |= set() if self.trellis.connects(kept) else set(best)
+        return self._of(best if self.members == "paths" else self.trellis.live(kept))
+
+    def skips(self, architecture: Architecture) -> int:
+        """A fabric has none."""
+        return 0
+
+    def shares(self, strengths: Strengths) -> dict[Edge, float]:
+        """How strong the convolution of each edge is among those that arrive at the same place."""
+        return shares(self.trellis, self._by_edge(strengths))
+
+    def strongest(self, strengths: Strengths, count: int) -> list[Architecture]:
+        """The paths with the largest products of shares."""
+        return [self._of(way) for way in strongest(self.trellis, self.shares(strengths), count)]
+
+    def pruned(self, strengths: Strengths, share: float) -> Architecture:
+        """Without the weakest edges, down to this share of them; in a space of paths down to one path."""
+        share = 0.0 if self.members == "paths" else share
+        return self._of(pruned(self.trellis, self._by_edge(strengths), share))
+
+    def _by_edge(self, strengths: Strengths) -> dict[Edge, float]:
+        return {edge: row[1] for edge, row in zip(self.trellis.edges, strengths[TABLE], strict=True)}
+
+    def _of(self, edges: Sequence[Edge]) -> Architecture:
+        return self.architecture(self._members.having(edges))
+
+    def _built(self, edges: Sequence[Edge], shape: Shape, classes: int, arrive: Arrive) -> Graph:
         layers, sides, source = Layers(), [shape[1:]], ""
         for _ in range(1, self.scales):
             sides.append(tuple((side + 1) // 2 for side in sides[-1]))
-        for place, arriving in _arrivals(self.edges(architecture)):
+        for place, arriving in _arrivals(edges):
             layers.begin(f"layer {place[0]}")
-            found = [self._edge(layers, before, place, sides) for before in arriving]
+            found = [arrive(layers, before, place, sides) for before in arriving]
             found = found or [layers.conv("enter", "input", self.channels, 3)]
             source = layers.norm(_name("norm", *place), layers.merge(_name("sum", *place), found))
             source = layers.put(_name("place", *place), "relu", source)
         layers.begin("head")
         layers.linear("classifier", layers.put("pool", "global_avg_pool", source), classes)
         return layers.graph()
+
+    def _choice(self, layers: Layers, source: Place, target: Place, sides: Sequence[Shape]) -> str:
+        convolved, ends = self._edge(layers, source, target, sides), (*source, *target)
+        raised = target[1] < source[1]
+        nothing = layers.put(_name("none", *ends), "zero", f"{_name('edge', *ends)}_zeros" if raised else
+                             _name("place", *source), stride=2 if target[1] > source[1] else 1)
+        return layers.put(_name("choice", *ends), "add", nothing, convolved, label="sum")
 
     def _edge(self, layers: Layers, source: Place, target: Place, sides: Sequence[Shape]) -> str:
         name, arriving = _name("edge", *source, *target), _name("place", *source)
@@ -121,6 +181,10 @@ class Fabric(Conditional):
             return layers.conv(name, arriving, self.channels, 3, stride)
         label = "banded conv 3×3" + (" / 2" if stride > 1 else "")
         return layers.put(name, "banded_conv", arriving, label=label, kernel=3, stride=stride)
+
+
+def _spot(place: Place) -> str:
+    return f"layer {place[0]}, scale {place[1]}"
 
 
 def _arrivals(edges: Sequence[Edge]) -> Iterator[tuple[Place, list[Place]]]:

@@ -58,7 +58,7 @@ function band(series, index) {
     line: { width: 0 }, hoverinfo: "skip", showlegend: false };
 }
 
-// series: {name, x, y, look: "step" | "line" | "dots" | "bars" | "heat", colour: 0…}; a heat map has z: a row for each y;
+// series: {name, x, y, look: "step" | "line" | "dots" | "bars" | "heat", colour: 0…, width of a line}; a heat map has z: a row for each y;
 // low and high make a band
 function trace(series, index) {
   const hue = series.colour ?? index;
@@ -75,7 +75,7 @@ function trace(series, index) {
     return { ...common, mode: "markers", marker: { color: colour(hue), size: 6, opacity: 0.5, symbol: SYMBOLS[hue % 6] } };
   }
   const dash = DASHES[(hue + Math.floor(hue / 6)) % 6];      // the seventh has the first one's colour and another dash
-  const line = { color: colour(hue), width: series.look === "step" ? 2.25 : 1.75, dash };
+  const line = { color: colour(hue), width: series.width ?? (series.look === "step" ? 2.25 : 1.75), dash };
   if (series.look === "step") return { ...common, mode: "lines", line: { ...line, shape: "hv" } };
   return { ...common, mode: "lines+markers", line, marker: { size: 5, symbol: SYMBOLS[hue % 6] } };
 }

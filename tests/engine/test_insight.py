@@ -31,6 +31,13 @@ def test_heat_keeps_what_is_unknown_blank() -> None:
     assert insight.heat("P", ["a"], ["x", "y"], [[None, 0.25]])["values"] == [[None, 0.25]]
 
 
+def test_a_trellis_keeps_its_strongest_edges_and_the_path_by_its_places() -> None:
+    strengths = {((layer, 1), (layer + 1, 1)): layer / 300 for layer in range(1, 301)}
+    picture = insight.trellis("Fabric", strengths, [((1, 1), (2, 1)), ((2, 1), (3, 1))], "all")
+    assert picture["path"] == [[1, 1], [2, 1], [3, 1]] and len(picture["edges"]) == insight.EDGES
+    assert picture["edges"][0] == [300, 1, 301, 1, 1.0] and len(json.dumps(picture)) < 4000
+
+
 def test_pictures_thin_out_as_a_search_grows() -> None:
     assert all(insight.due(told) for told in range(1, 101))
     assert [sum(insight.due(told) for told in range(10**k, 10**(k + 1))) for k in (2, 3, 4)] == [90, 90, 90]

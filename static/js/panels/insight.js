@@ -36,6 +36,8 @@ export function lineage(search, number) {
 const dots = (name, trials, colour, look = "dots") =>
   ({ name, x: trials.map((trial) => trial.number), y: trials.map((trial) => trial.score), look, colour });
 
+const WIDTHS = [0.5, 1.25, 2.25, 3.5, 5];       // of the edges of a fabric, from weak to strong
+
 const DRAW = {
   series(picture, { points }) {
     const told = points.get(picture.title);
@@ -64,6 +66,20 @@ const DRAW = {
   scatter(picture) {
     const lines = [{ name: picture.title, x: picture.points.map(([x]) => x), y: picture.points.map(([, y]) => y), look: "dots", colour: 0 }];
     return { lines, words: { x: picture.x, y: picture.y, whole: false, named: "" }, sentence: picture.note };
+  },
+  trellis(picture) {
+    const places = [...new Set(picture.edges.flatMap(([a, b, c, d]) => [`${a} ${b}`, `${c} ${d}`]))].map((word) => word.split(" ").map(Number));
+    const axis = (at) => [...new Set(places.map((place) => place[at]))].sort((a, b) => a - b);
+    const layers = axis(0);
+    const corners = [...axis(1).map((scale) => [layers[0], scale]), ...layers.map((layer) => [layer, axis(1)[0]])];    // the order of both axes
+    const classes = WIDTHS.map((width, k) => ({ width, edges: picture.edges.filter((edge) => Math.min(WIDTHS.length - 1, Math.floor(edge[4] * WIDTHS.length)) === k), k }));
+    const lines = [{ name: "places", x: corners.map(([layer]) => layer), y: corners.map(([, scale]) => scale), look: "dots", colour: 2 },
+      ...classes.filter(({ edges }) => edges.length).map(({ width, edges, k }) => ({
+        name: `${k / WIDTHS.length} to ${(k + 1) / WIDTHS.length}`, look: "line", colour: 0, width,
+        x: edges.flatMap(([from, , to]) => [from, to, null]), y: edges.flatMap(([, from, , to]) => [from, to, null]),
+      })),
+      { name: "strongest path", x: picture.path.map(([layer]) => layer), y: picture.path.map(([, scale]) => scale), look: "line", colour: 1, width: 4 }];
+    return { lines, words: { x: "layer", y: "scale (finest on top)", whole: false, named: "both" }, sentence: picture.note };
   },
   population(picture, pictures, search) {
     const alive = picture.members.map((number) => search.trials.get(number)).filter((trial) => Number.isFinite(trial?.score));

@@ -100,7 +100,7 @@ def learned(spec: Spec, work: SupernetEpoch) -> Outcome:
     payload = {"train_loss": 1.0 / (1 + work.index), "train_score": 0.5, "valid_loss": 1.5 / (1 + work.index),
                "valid_score": 0.5,
                "tables": {name: {"edges": list(t.edges), "ops": list(t.ops)} for name, t in tables.items()},
-               "alphas": {name: {"softmax": rows, "raw": rows} for name, rows in chances.items()},
+               "alphas": {name: {"softmax": rows, "raw": rows} for name, rows in chances.items()}, "strengths": chances,
                "entropy": {name: [1.0] * len(rows) for name, rows in chances.items()},
                "derived": derived.document(), "skips": spec.space.skips(derived)}
     return Outcome("done", 0.5, "shared", spend={"epochs": 1.0, "seconds": 1.0}, payload=payload)
