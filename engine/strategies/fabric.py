@@ -31,7 +31,7 @@ class Options(SupernetOptions):
     weight_decay: float = real(5e-4, low=0.0, high=1.0, paper=5e-4, help="How strongly weights are pulled to zero.")
     clip: float | None = real(None, low=1e-6, high=1000.0, paper=None, optional=True,
                               help="Largest norm of the weights' gradient; empty: any.")
-    extraction: str = choice("both", choices=("both", "norm", "path"), paper="norm",
+    extraction: str = choice("norm", choices=("norm", "path", "both"), paper="norm",
                              help="norm: delete the edges with the smallest kernels (L1) while a path stays. path: the "
                                   "paths with the largest products of strengths. both: rank what either finds.")
     keep: float = rate(0.5, help="Share of the edges that deletion leaves; in a space of paths it goes on down to one path.")
@@ -45,7 +45,7 @@ CPU = {"epochs": 10, "batch_size": 32, "lr": 0.05, "extraction": "both", "paths"
 
 @strategy(title="Fabric: train all paths at once, keep the strong edges",
           paper="Saxena & Verbeek, NIPS 2016 (arXiv:1606.02492)",
-          summary="The whole fabric is one network; after its training the strongest paths, or all but the weak edges, stay.",
+          summary="The whole fabric is one network; once it is trained the strong paths, or all but weak edges, stay.",
           needs={"supernet", "trellis"}, asks={"supernet", "shared", "scratch"}, presets={"paper": PAPER, "cpu": CPU})
 class Fabric:
     """Epochs of the whole fabric, then what is extracted from it, ranked with its weights; the best are finals."""
