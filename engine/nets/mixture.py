@@ -11,6 +11,7 @@ from engine.architecture.architecture import Architecture
 from engine.architecture.relaxed import Relaxed
 from engine.nets.alphas import Alphas
 from engine.nets.bilevel import first_order, second_order
+from engine.nets.curvature import largest_eigenvalue
 from engine.nets.sampler import Draw, Step
 from engine.nets.supernet import Choice, Supernet
 from engine.phases import Site
@@ -39,6 +40,7 @@ class Mixture:
     def __init__(self, site: Site, learning: Learning, weigh: Weigh | None = None, derive: Derive | None = None,
                  relaxed: Relaxed | None = None) -> None:
         self.space, self.learning = site.space, learning
+        self.watched = getattr(site.options, "early_stop", "no") == "curvature"
         self.supernet = Supernet(relaxed or site.space.supernet(site.shape, site.classes), site.shape)
         relaxed = self.supernet.relaxed
         self.alphas = Alphas(relaxed.tables, site.seed, site.device, lr=learning.lr, betas=learning.betas,
@@ -63,7 +65,11 @@ class Mixture:
 
     def report(self, step: Step) -> dict[str, Any]:
         derived = self.space.derived(self.derive(self.alphas))
-        return {**self.alphas.document(), "derived": derived.document(), "skips": self.space.skips(derived)}
+        found = {**self.alphas.document(), "derived": derived.document(), "skips": self.space.skips(derived)}
+        if self.watched:
+            loss = step.validation_loss(self.weigh(self.alphas, step))
+            found["curvature"] = largest_eigenvalue(loss, self.alphas.parameters)
+        return found
 
     def state_dict(self) -> dict[str, Any]:
         return {"alphas": self.alphas.state_dict()}

@@ -44,7 +44,7 @@ const DRAW = {
     const lines = Object.keys(picture.values).map((name, colour) =>
       ({ name, x: told.map(([trial]) => trial), y: told.map(([, values]) => values[name]), look: "line", colour }));
     const now = Object.entries(picture.values).map(([name, value]) => `${name} ${value}`).join(", ");
-    return { lines, words: { x: "trial", y: "", whole: true, named: "" }, sentence: `Now ${now}.` };
+    return { lines, words: { x: "trial", y: "", whole: true, named: "" }, sentence: `Now ${now}. ${picture.note ?? ""}`.trim() };
   },
   bars(picture) {
     const names = picture.values.map(([name]) => name);

@@ -1,0 +1,44 @@
+"""The outer layer of mixtures: an alarm ends the training, and the kept architecture is scored."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from engine.alpha_search import AlphaOptions, AlphaSearch
+from engine.options import options_of
+from engine.spec import parse_space
+from engine.strategies.darts import Options as DartsOptions
+from engine.strategies.gdas import Options as GdasOptions
+from engine.work import Candidate, Outcome, SupernetEpoch
+
+SPACE = parse_space({"kind": "darts_cell", "preset": "cpu"})[1]
+
+
+def report(best: int, curvature: float) -> dict[str, object]:
+    row = [0.5 if k == best else 0.1 for k in range(5)]
+    derived = SPACE.derived({name: [row] * 5 for name in ("normal", "reduce")})
+    return {"derived": derived.document(), "skips": 0, "curvature": curvature}
+
+
+def test_every_alpha_method_has_the_options() -> None:
+    wanted = {name for name in options_of(AlphaOptions) if "stop" in name}
+    assert len(wanted) == 6 and wanted <= set(options_of(DartsOptions)) and wanted <= set(options_of(GdasOptions))
+
+
+def test_the_architecture_of_before_the_alarm_is_ranked_and_a_replay_comes_to_the_same() -> None:
+    options = AlphaOptions(epochs=9, early_stop="curvature", stop_window=1, stop_delta=1, stop_start=0)
+    first = AlphaSearch(SPACE, options, 0)
+    told = []
+    for number, (best, curvature) in enumerate([(3, 1.0), (3, 1.1), (2, 5.0)]):
+        [epoch] = first.ask(1)
+        assert isinstance(epoch, SupernetEpoch)
+        told.append((replace(epoch, trial=number), Outcome("done", 0.5, "shared", payload=report(best, curvature))))
+        first.tell(*told[-1])
+    again = AlphaSearch(SPACE, options, 0)
+    again.load_state_dict(first.state_dict())
+    for pair in told:
+        again.tell(*pair)
+    for search in (first, again):
+        [ranked] = search.ask(1)
+        assert isinstance(ranked, Candidate) and ranked.architecture.document() == report(3, 0)["derived"]
+        assert "Stopped" in ranked.origin["why"] and search.ask(1) == []
