@@ -49,7 +49,7 @@ class Watch:
             back = sharpened(self.curvatures, o.stop_window, o.stop_delta, o.stop_factor, o.stop_start)
             if back is not None:
                 self.keep = self.derived[back]
-                self.alarm = (f"The curvature grew more than {o.stop_factor:g} times since epoch {back + 1}: alphas are about "
+                self.alarm = (f"The curvature grew over {o.stop_factor:g} times since epoch {back + 1}: alphas are about "
                               f"to collapse. Stopped, and back to what was derived then. "
                               f"More weight decay of the shared weights makes this later.")
         else:

@@ -1,4 +1,4 @@
-"""One operation of each edge by Gumbel noise, with a straight way back to all alphas (Dong & Yang, CVPR 2019, equation 6)."""
+"""One operation of each edge by Gumbel noise, with a way back to all alphas (Dong & Yang, CVPR 2019, equation 6)."""
 
 from __future__ import annotations
 
