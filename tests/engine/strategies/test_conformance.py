@@ -146,7 +146,8 @@ def own(search: Search) -> list[Candidate]:
 
 
 def enough(search: Search, verdict: Verdict = scored, trials: int = TRIALS) -> bool:
-    """The budget is used up; or, with shared weights, all epochs came and something was ranked where they succeeded."""
+    """The budget is used up; or, with shared weights, all epochs came (or those until an alarm about skips) and something
+    was ranked where they succeeded."""
     if search.spec.strategy.name not in SHARING:
         return len(own(search)) == trials
     epochs = [work for work in search.items if isinstance(work, SupernetEpoch)]
@@ -155,7 +156,9 @@ def enough(search: Search, verdict: Verdict = scored, trials: int = TRIALS) -> b
     if verdict is failed:
         return len(epochs) == 1 and not own(search)
     shared = [work for work in own(search) if work.weights == Weights("shared", epochs[-1].trial)]
-    return len(epochs) == search.spec.strategy.options.epochs and 1 <= len(shared) == len(own(search)) <= trials
+    o, last = search.spec.strategy.options, search.outcomes[len(epochs) - 1].payload
+    stopped = getattr(o, "early_stop", "no") == "skips" and last["skips"] >= o.stop_skips
+    return (stopped or len(epochs) == o.epochs) and 1 <= len(shared) == len(own(search)) <= trials
 
 
 def test_there_are_strategies_to_test() -> None:
