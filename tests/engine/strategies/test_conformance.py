@@ -103,7 +103,7 @@ def learned(spec: Spec, work: SupernetEpoch) -> Outcome:
                "tables": {name: {"edges": list(t.edges), "ops": list(t.ops)} for name, t in tables.items()},
                "alphas": {name: {"softmax": rows, "raw": rows} for name, rows in chances.items()}, "strengths": chances,
                "entropy": {name: [1.0] * len(rows) for name, rows in chances.items()},
-               "derived": derived.document(), "skips": spec.space.skips(derived), "curvature": 1.0 + work.index}
+               "derived": derived.document(), "skips": spec.space.skips(derived), "curvature": 1.0}
     return Outcome("done", 0.5, "shared", spend={"epochs": 1.0, "seconds": 1.0}, payload=payload)
 
 
