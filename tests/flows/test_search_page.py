@@ -380,9 +380,11 @@ def test_how_the_strategy_thinks_one_picture_at_a_time(opened: Opened) -> None:
     densities = insight.pairs("Densities", ("good", "rest"), {"kernel": (["3", "5"], [0.7, 0.3], [0.4, 0.6]),
                                                               "lr": ([0.1, 0.2], [1.0, 2.0], [2.0, 1.0])})
     kernel = insight.heat("Kernel", ["0", "1"], ["0", "1"], [[1.0, 0.2], [0.2, 1.0]], "Near trials are dark")
-    stage.send(event(11, "strategy", 2, **insight.shown(insight.series("Reward", mean=0.6), densities, kernel)))
-    stage.wait(f"{panel}.querySelectorAll('[data-pictures] button').length === 4")
-    for title, sentence in (("Reward", "Now mean 0.6."), ("Kernel", "Near trials are dark"),
+    down, on = ((1, 1), (1, 2)), ((1, 2), (2, 2))
+    fabric = insight.trellis("Fabric", {down: 1.0, on: 0.1}, [down, on], "Bold")
+    stage.send(event(11, "strategy", 2, **insight.shown(insight.series("Reward", mean=0.6), densities, kernel, fabric)))
+    stage.wait(f"{panel}.querySelectorAll('[data-pictures] button').length === 5")
+    for title, sentence in (("Fabric", "Bold"), ("Reward", "Now mean 0.6."), ("Kernel", "Near trials are dark"),
                             ("Densities", "good against rest for kernel.")):
         stage.page.get_by_role("button", name=title).click()
         stage.wait(f"{panel}.querySelector('[data-summary]').textContent === {json.dumps(sentence)}")
