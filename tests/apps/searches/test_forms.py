@@ -71,8 +71,10 @@ def test_each_preset_button_puts_in_what_the_engine_means_by_it(kind: str) -> No
         form = NewSearch({group: [name], "space": ["nas_bench_201"], "dataset": ["fashion_mnist"]})
         form = form.filled(kind, "space.nas_bench_201.table")
     if group == "strategy" and (found := fitting(name)) != ("chain", "cpu"):
-        others |= {"space": {"kind": found[0], "preset": found[1]}, "estimation": {"name": performing(name)}}
-        form = NewSearch({group: [name], "space": [found[0]], "estimation": [performing(name)]})
+        data = NewSearch.blank({"space": found[0]}).chosen["dataset"]
+        others |= {"space": {"kind": found[0], "preset": found[1]}, "estimation": {"name": performing(name)},
+                   "dataset": {"name": data}}
+        form = NewSearch({group: [name], "space": [found[0]], "estimation": [performing(name)], "dataset": [data]})
         form = form.filled(kind, f"space.{found[0]}.{found[1]}")
     assert form.valid()
     assert form.checked == api.parse({**others, group: {tag: name, "preset": preset}}).document()
