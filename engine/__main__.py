@@ -152,6 +152,17 @@ def arena(arguments: argparse.Namespace) -> int:
     return show(arguments, found)
 
 
+def correlate(arguments: argparse.Namespace) -> int:
+    size = bounded("sample", arguments.sample, 2, 100_000)
+    single_threaded()
+    found = api.correlate(arguments.table, arguments.estimators.split(","), size, arguments.seed, data_folder())
+    if arguments.json:
+        return show(arguments, found)
+    print(f"{found['sample']} of {found['entries']} measured networks of {found['table']}; truth: {found['truth']}")
+    return show(arguments, [{key: row[key] for key in ("estimator", "kendall", "spearman", "unscored", "seconds")}
+                            for row in found["estimators"]])
+
+
 def single_threaded() -> None:
     """One thread is the sound default for small work, and bits depend on the number."""
     import torch
@@ -201,6 +212,11 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--seeds", type=int, default=20)
     made.add_argument("--first-seed", type=int, default=0)
     made.add_argument("--evaluations", type=int, default=200)
+    made = add("correlate", "scores without training against a measured table: do they know the order?", correlate)
+    made.add_argument("--table", required=True)
+    made.add_argument("--estimators", required=True, help="names with commas between")
+    made.add_argument("--sample", type=int, default=500)
+    made.add_argument("--seed", type=int, default=0)
     add("leaderboard", "trained networks, best first", leaderboard, "folder")
     made = add("export", "a zip that runs without nasweb", export, "folder")
     made.add_argument("--trial", type=int, required=True)

@@ -12,6 +12,7 @@ from engine.architecture.architecture import Architecture
 from engine.architecture.cost import measure as measure_graph
 from engine.architecture.drawing import draw as draw_architecture
 from engine.benchmarks import arena as arena_of
+from engine.benchmarks import correlation
 from engine.benchmarks import tables as measured
 from engine.benchmarks.tracks import Track, track
 from engine.budget import Budget, Ensemble, Execution, Finals
@@ -20,6 +21,7 @@ from engine.convert import convert
 from engine.convert import texts as texts_of
 from engine.errors import Invalid, Problem, fail
 from engine.events import Event
+from engine.filter import Filter
 from engine.leaderboard import leaderboard, row
 from engine.options import describe
 from engine.options import document as written
@@ -36,10 +38,10 @@ from engine.work import Candidate, Outcome, Selection, Work, work_from
 
 __all__ = [
     "Architecture", "Candidate", "Entry", "Event", "Invalid", "Outcome", "Problem", "Search", "Selection", "Spec", "Work",
-    "arena", "arena_fields", "arena_run", "arena_summary", "comparison", "compatible", "convert", "datasets", "describe",
-    "draw", "entry", "estimations", "facts", "finished_event", "incompatible", "inspect", "leaderboard", "measure", "parse",
-    "parse_space", "parse_text", "parts", "performed", "readable", "reading", "reads", "row", "sample", "space_document",
-    "spaces", "strategies", "summary", "table", "tables", "texts", "training", "work_from",
+    "arena", "arena_fields", "arena_run", "arena_summary", "comparison", "compatible", "convert", "correlate", "datasets",
+    "describe", "draw", "entry", "estimations", "facts", "finished_event", "incompatible", "inspect", "leaderboard",
+    "measure", "parse", "parse_space", "parse_text", "parts", "performed", "readable", "reading", "reads", "row",
+    "sample", "space_document", "spaces", "strategies", "summary", "table", "tables", "texts", "training", "work_from",
 ]
 
 BLOCK = 512                                     # architectures drawn at once
@@ -134,10 +136,16 @@ def arena_summary(table: str | None, landscape: str | None, runs: Mapping[str, S
     return arena_of.summary(field, made, [Track(**run) for run in baseline], seeds, evaluations)
 
 
+def correlate(table: str, estimators: Sequence[str], sample: int, seed: int, folder: Path,
+              progress: Callable[[str, int, int], None] = lambda name, done, total: None) -> dict[str, Any]:
+    """Estimators against the truth of a measured table, by rank correlation. Raises Invalid and Unavailable."""
+    return correlation.correlate(table, estimators, sample, seed, folder, progress)
+
+
 def parts() -> dict[str, list[dict[str, Any]]]:
     """The options of the document's fixed parts."""
-    return {"budget": describe(Budget), "constraints": describe(Constraints), "finals": describe(Finals),
-            "ensemble": describe(Ensemble), "execution": describe(Execution)}
+    return {"budget": describe(Budget), "constraints": describe(Constraints), "filter": describe(Filter),
+            "finals": describe(Finals), "ensemble": describe(Ensemble), "execution": describe(Execution)}
 
 
 def compatible() -> dict[str, dict[str, bool | str]]:

@@ -11,6 +11,7 @@ from engine.options import integer, real
 from engine.work import Outcome, Work
 
 KIND = "constraint"                             # the error_kind of what breaks one
+FILTERED = "filter"                             # and of what the filter turns away (`engine.filter`)
 WORDS = {"parameters": "parameters", "flops": "FLOPs", "memory": "bytes of memory", "latency_ms": "ms of latency"}
 
 
@@ -26,7 +27,7 @@ class Constraints:
     latency_ms: float | None = real(None, low=1e-3, high=60_000.0, optional=True,
                                     help="Milliseconds for one input at most, measured on the worker after training.")
     patience: int = integer(200, low=1, high=100_000, log=True,
-                            help="Proposals in a row that may break a limit until the search gives up.")
+                            help="Proposals in a row that a limit or the filter may refuse until the search gives up.")
 
     @property
     def priced(self) -> bool:
@@ -66,8 +67,8 @@ class Constraints:
 
 
 def refused(outcome: Outcome) -> bool:
-    """Broke a constraint by formula: nothing was trained, so it is not charged to the budget of trials."""
-    return outcome.metrics.get("error_kind") == KIND and not outcome.spend.get("epochs")
+    """Broke a constraint or did not pass the filter: nothing was trained, so it is not charged to the budget of trials."""
+    return outcome.metrics.get("error_kind") in (KIND, FILTERED) and not outcome.spend.get("epochs")
 
 
 class Refusals:
@@ -86,7 +87,7 @@ class Refusals:
         self.row += 1
         if self.row < self.patience or self.hopeless:
             return False
-        self.hopeless = (f"{self.row} proposals in a row broke a constraint: the search gives up. "
+        self.hopeless = (f"{self.row} proposals in a row were refused: the search gives up. "
                          f"The last one: {outcome.metrics.get('error', '')}")
         return True
 

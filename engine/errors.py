@@ -45,6 +45,10 @@ class NonFinite(ArithmeticError):
     """A loss or score became NaN or infinite; the trial fails at once."""
 
 
+class Unscored(ArithmeticError):
+    """A proxy that means nothing for this network, or came out as no number: the text says why."""
+
+
 class Damaged(RuntimeError):
     """A stored artifact does not have the size or hash that was recorded for it."""
 

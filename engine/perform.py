@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from engine.errors import Unavailable
-from engine.estimation.context import Context
+from engine.estimation.context import Context, Estimation
 from engine.estimation.ensemble import averaged
 from engine.events import Event
+from engine.filter import filtered
 from engine.registry import discover
 from engine.rng import stream_seed
 from engine.spec import Spec
@@ -43,15 +44,17 @@ def perform(spec: Spec, work: Work, folder: Path, data: Path, device: str, *, em
         raise TypeError(f"{entry.title} does not perform {type(work).__name__}")
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     try:
-        arrays: Any = splits(spec, data, device) if entry.facts["trains"] else None
+        arrays: Any = splits(spec, data, device) if entry.facts["trains"] or spec.filter.on else None
     except Unavailable as error:
         return Outcome("failed", metrics={"error": str(error), "error_kind": "unavailable"})
-    context = Context(spec=spec, space=spec.space, data=arrays, device=device, workdir=folder,
-                      seed=trial_seed(spec, work), emit=emit, stop=stop, comparison=comparison)
+    context = Context(spec=spec, space=spec.space, data=arrays, device=device, workdir=folder, seed=trial_seed(spec, work),
+                      emit=emit, stop=stop, comparison=comparison)
     if isinstance(work, Selection):
         return averaged(work, context)
-    outcome: Outcome = entry.factory(spec.estimation.options).perform(work, context)
-    return outcome
+    estimation: Estimation = entry.factory(spec.estimation.options)
+    if isinstance(work, Candidate) and spec.filter.looks_at(work):
+        return filtered(work, context, estimation.perform)
+    return estimation.perform(work, context)
 
 
 def splits(spec: Spec, data: Path, device: str) -> Any:

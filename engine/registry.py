@@ -70,11 +70,12 @@ def space(*, title: str, summary: str, paper: str = "", offers: set[str], preset
 
 
 def estimation(*, title: str, summary: str, paper: str = "", presets: Mapping[str, Mapping[str, Any]],
-               trains: bool = True, performs: frozenset[str] | set[str] = frozenset({"scratch"})) -> Callable[[T], T]:
+               trains: bool = True, performs: frozenset[str] | set[str] = frozenset({"scratch"}),
+               scores: str = "scratch") -> Callable[[T], T]:
     """`trains`: it needs the dataset's images. `performs`: candidates with weights from these sources (`Weights.source`),
-    and `supernet` epochs."""
+    and `supernet` epochs. `scores`: the kind of score that a candidate with fresh weights gets."""
     return declare("estimation", title=title, summary=summary, paper=paper, presets=presets,
-                   facts={"trains": trains, "performs": sorted(performs)})
+                   facts={"trains": trains, "performs": sorted(performs), "scores": scores})
 
 
 def dataset(*, title: str, summary: str, kind: str, shape: tuple[int, ...], classes: int,

@@ -122,7 +122,7 @@ class Search:
 
     def _refund(self) -> bool:
         """Whether trials that were not told yet could turn out to be refused, so that there is room for others."""
-        if not self.spec.constraints.priced or self.refusals.hopeless:
+        if not self.spec.refuses or self.refusals.hopeless:
             return False
         unheard = sum(isinstance(self.items[trial], Candidate) for trial in self._unheard())
         return unheard > 0 and not self.spec.budget.spent(self.proposed - self.refusals.count - unheard, self.spend)

@@ -13,12 +13,13 @@ from engine import options
 from engine.budget import Budget, Ensemble, Execution, Finals
 from engine.constraints import Constraints
 from engine.errors import Invalid, Problem, fail
+from engine.filter import Filter
 from engine.registry import Entry, discover
 
 VERSION = 1
 MAX_BYTES, MAX_DEPTH, MAX_KEYS, MAX_SEED = 1024 * 1024, 32, 500, 2**53
-PARTS = ("version", "name", "space", "strategy", "estimation", "dataset", "budget", "constraints", "finals", "ensemble",
-         "execution", "seed")
+PARTS = ("version", "name", "space", "strategy", "estimation", "dataset", "budget", "constraints", "filter", "finals",
+         "ensemble", "execution", "seed")
 ASKED = {"scratch": "trainings from scratch", "resume": "trainings that go on", "inherit": "inherited weights",
          "shared": "scores with shared weights", "generated": "generated weights", "supernet": "epochs of a supernet"}
 WORDS = {"finite": "decisions among finitely many choices (no real numbers)", "trellis": "a fabric of layers and scales",
@@ -46,6 +47,7 @@ class Spec:
     dataset: Part
     budget: Budget
     constraints: Constraints
+    filter: Filter
     finals: Finals
     ensemble: Ensemble
     execution: Execution
@@ -65,14 +67,20 @@ class Spec:
         proposed: int = discover("strategies")[self.strategy.name].facts["ensemble"]
         return 0 if unaveraged(self.dataset.name, self.estimation.name) else proposed
 
+    @property
+    def refuses(self) -> bool:
+        """Whether proposals may end without a training, and so without being charged to the budget of trials."""
+        limits, scores = self.constraints, discover("estimation")[self.estimation.name].facts["scores"]
+        return limits.priced or self.filter.on or (scores == "proxy" and limits.latency_ms is not None)
+
     def document(self) -> dict[str, Any]:
         """The document with every option written out; parsing it gives an equal Spec."""
         return {"version": VERSION, "name": self.name, "space": {"kind": self.space_kind, **options.document(self.space)},
                 "strategy": self.strategy.document(), "estimation": self.estimation.document(),
                 "dataset": self.dataset.document(), "budget": options.document(self.budget),
-                "constraints": options.document(self.constraints), "finals": options.document(self.finals),
-                "ensemble": options.document(self.ensemble), "execution": options.document(self.execution),
-                "seed": self.seed}
+                "constraints": options.document(self.constraints), "filter": options.document(self.filter),
+                "finals": options.document(self.finals), "ensemble": options.document(self.ensemble),
+                "execution": options.document(self.execution), "seed": self.seed}
 
 
 def parse_text(text: str | bytes) -> Any:
@@ -154,8 +162,8 @@ def parse(document: Any) -> Spec:
         attempt(key, partial(_part_of, kind, document, key))
     usual = {"name": estimations(take["strategy"].name)[0] if "strategy" in take else "scratch"}
     attempt("estimation", lambda: _part("estimation", document.get("estimation", usual), "/estimation"))
-    for key, factory in (("budget", Budget), ("constraints", Constraints), ("finals", Finals), ("ensemble", Ensemble),
-                         ("execution", Execution)):
+    for key, factory in (("budget", Budget), ("constraints", Constraints), ("filter", Filter), ("finals", Finals),
+                         ("ensemble", Ensemble), ("execution", Execution)):
         attempt(key, partial(_fixed, factory, document, key))
     attempt("name", lambda: _text(document.get("name", ""), "/name"))
     attempt("seed", lambda: _seed(document.get("seed", 0)))
@@ -211,7 +219,8 @@ def unreadable(readable: Sequence[str], dataset: str) -> str | None:
 
 def unaveraged(dataset: str, estimation: str) -> str | None:
     """Why there can be no ensemble of the trained networks, or None."""
-    if not discover("estimation")[estimation].facts["trains"]:
+    facts = discover("estimation")[estimation].facts
+    if not facts["trains"] or facts["scores"] == "proxy":
         return "needs trained networks, and the estimation trains none"
     kind = discover("datasets")[dataset].facts["kind"]
     return f"averages class probabilities, but the dataset is of kind {kind}" if kind == "text" else None
@@ -233,8 +242,12 @@ def _misfits(take: Mapping[str, Any]) -> Iterator[Problem]:
         yield Problem("/estimation/augment", f"changes images, but the dataset is of kind {held}", "none")
     if take["ensemble"].size and (reason := unaveraged(dataset, take["estimation"].name)):
         yield Problem("/ensemble/size", reason, "0 or null")
-    if not discover("estimation")[take["estimation"].name].facts["trains"]:
+    facts, budget = discover("estimation")[take["estimation"].name].facts, take["budget"]
+    if not facts["trains"]:
         yield from _untimed(take)
+    if facts["scores"] == "proxy" and budget.trials is budget.seconds is None:
+        yield Problem("/budget", "limits only epochs, and the estimation spends none", "trials or seconds")
+    yield from take["filter"].fits(dataset)
     if fits := getattr(take["estimation"].options, "fits", None):
         yield from fits(take["space"], dataset)
 

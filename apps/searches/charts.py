@@ -15,6 +15,7 @@ from apps.searches.models import UNTRAINED, Download, Search
 from engine import api
 
 SHOWN = 50                                              # rows that the page brings along
+REFUSED = ("constraint", "filter")                      # kinds of failure that nobody trained for
 COLUMNS = ("rank", "trial", "status", "score", "score_kind", "parameters", "flops", "latency_ms", "epochs", "seconds",
            "encoding_id", "canonical_id", "final_of", "parents")
 
@@ -70,12 +71,12 @@ def figures(search: Search, trials: list[dict[str, Any]]) -> dict[str, Any]:
     scored = [t for t in own if t["status"] == "done" and t["score"] is not None]
     spent = sum(t["seconds"] or 0.0 for t in trials)
     limit = search.document["budget"].get("trials")
-    charged = [t for t in own if t["error_kind"] != "constraint" or t["epochs"]]
+    charged = [t for t in own if t["error_kind"] not in REFUSED or t["epochs"]]
     best = min(scored, key=lambda t: (-t["score"], t["number"]), default=None)
     distinct = {t["canonical_id"] or t["encoding_id"] for t in own}
     return {"best": best, "done": len(charged), "ended": len(own), "limit": limit, "distinct": len(distinct),
-            "failed": sum(t["status"] == "failed" and t["error_kind"] != "constraint" for t in own),
-            "infeasible": sum(t["error_kind"] == "constraint" for t in own),
+            "failed": sum(t["status"] == "failed" and t["error_kind"] not in REFUSED for t in own),
+            "infeasible": sum(t["error_kind"] in REFUSED for t in own),
             "spent": spent, "rate": round(len(charged) * 3600 / spent) if spent else None,
             "supernet": {"done": epochs, "of": wanted} if epochs and not own else None,
             "share": 100 if search.state == "finished" else _share(len(charged), limit) or _share(epochs, wanted)}

@@ -208,7 +208,7 @@ def _finished(locked: Search) -> list[Document]:
             for trial in locked.trials.order_by("number")]
     summary = api.summary(api.Search.restore(api.parse(locked.document), rows, None))
     if summary["best"] is None:
-        refused = f"No trial succeeded: all {len(rows)} proposals broke a constraint."
+        refused = f"No trial succeeded: all {len(rows)} proposals were refused."
         return [move(locked, "fail", refused if summary["refused"] == len(rows) else "No trial succeeded.")]
     return [move(locked, "finish"), {"event": "search_finished", **summary}]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from math import sqrt
 from statistics import correlation, fmean, pstdev, quantiles
 from typing import Any
@@ -11,19 +10,10 @@ from typing import Any
 from benchmarks.table import shards
 from benchmarks.table.measuring import Data, Trainer
 from benchmarks.table.recipe import Recipe
+from engine.benchmarks.statistics import kendall
 
 ENOUGH = 0.9                                    # correlation of the two seeds
 CHANCE = 0.2                                    # networks whose output is constant stay below; they would flatter it
-
-
-def kendall(first: Sequence[float], second: Sequence[float]) -> float:
-    """Kendall's tau-b: pairs in the same order less pairs in opposite order, ties left out."""
-    def sign(a: float, b: float) -> int:
-        return (a > b) - (a < b)
-
-    pairs = [(sign(first[i], first[j]), sign(second[i], second[j])) for i in range(len(first)) for j in range(i)]
-    agreed = sum(a * b for a, b in pairs)
-    return agreed / sqrt(sum(a * a for a, _ in pairs) * sum(b * b for _, b in pairs))
 
 
 def pilot(recipe: Recipe, data: Data, networks: list[str], train: Trainer, count: int) -> dict[str, Any]:
@@ -39,7 +29,7 @@ def pilot(recipe: Recipe, data: Data, networks: list[str], train: Trainer, count
     tests = [fmean(found.test / test_size for found in row) for row in alive]
     noise = sqrt(fmean((a - b) ** 2 for a, b in zip(*finals, strict=True)) / 2)
     return {"networks": len(alive), "constant_networks_left_out": len(rows) - len(alive),
-            "pearson": round(correlation(*finals), 4), "kendall": round(kendall(*finals), 4),
+            "pearson": round(correlation(*finals), 4), "kendall": round(kendall(*finals) or 0.0, 4),
             "validation_with_test": round(correlation(means, tests), 4), "seed_noise": round(noise, 5),
             "spread": round(pstdev(means), 5), "deciles": [round(cut, 4) for cut in quantiles(means, n=10)],
             "milliseconds_per_step": round(1000 * seconds / (len(rows) * 2 * recipe.epochs * recipe.steps), 3),

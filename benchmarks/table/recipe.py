@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
-from torch.nn.functional import adaptive_avg_pool2d
-
 from engine.architecture.architecture import digest
-from engine.datasets.arrays import Arrays, Images
-from engine.registry import discover
+from engine.benchmarks import pictures
 from engine.rng import stream_seed
 from engine.spaces.nas_bench_201 import NasBench201
-from engine.training.data import Splits, split
+from engine.training.data import Splits
 from engine.training.trainer import Plan
 
 
@@ -61,18 +57,7 @@ class Recipe:
 
     def splits(self, folder: Path) -> Splits:
         """The three splits, pooled. Raises Unavailable with what to do."""
-        source = discover("datasets")[self.dataset].factory()
-        found: Arrays = source.load(folder, lambda done, total: None)
-        pooled = replace(found, images=pool(found.images, self.side), test_images=pool(found.test_images, self.side))
-        return split(pooled, self.validation / len(found.labels), self.train, self.split_seed)
-
-
-def pool(images: Images, side: int) -> Images:
-    """Smaller images: the mean over each of side × side windows, rounded."""
-    if images.shape[2:] == (side, side):
-        return images
-    smaller = adaptive_avg_pool2d(torch.from_numpy(images).float(), side).round()
-    return smaller.to(torch.uint8).numpy()
+        return pictures.splits(self.document(), folder)
 
 
 def trial_seed(recipe: Recipe, architecture: str, seed: int) -> int:

@@ -17,6 +17,7 @@ from engine.benchmarks.tracks import Run, Track, curve, track
 from engine.budget import Budget, Ensemble, Execution, Finals
 from engine.constraints import Constraints
 from engine.errors import Invalid, Problem, fail
+from engine.filter import Filter
 from engine.perform import training_seed
 from engine.registry import Entry, discover
 from engine.rng import stream
@@ -128,9 +129,8 @@ def spec_of(field: Field, strategy: Mapping[str, Any], seed: int, evaluations: i
     if reason := _lacking(entry, field.offers):
         raise fail("/strategies", f"{entry.name} {reason}", "strategies that fit")
     part = Part(entry.name, options.parse(entry.options, strategy, "/strategies", presets=entry.presets))
-    nothing = Part("digits", None)
-    return Spec("", field.kind, field.space, part, nothing, nothing, Budget(trials=evaluations), Constraints(), Finals(),
-                Ensemble(size=0), Execution(), seed)
+    return Spec("", field.kind, field.space, part, Part("tabular", None), Part("digits", None), Budget(trials=evaluations),
+                Constraints(), Filter(), Finals(), Ensemble(size=0), Execution(), seed)
 
 
 def _entry(strategy: Mapping[str, Any]) -> Entry:

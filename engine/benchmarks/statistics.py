@@ -1,10 +1,12 @@
-"""Is one strategy better than another? Paired tests over seeds, and ranks."""
+"""Is one strategy better than another? Paired tests over seeds, ranks, and how alike two orders are."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
 from statistics import NormalDist, fmean
+
+import numpy as np
 
 EXACT = 50                                      # pairs up to which the distribution is counted, without ties
 # Nemenyi's test at 0.05: the studentised range over the square root of 2, for 2, 3, … strategies (Demšar, JMLR 2006).
@@ -80,3 +82,17 @@ def standard_error(values: Sequence[float]) -> float:
         return 0.0
     middle = fmean(values)
     return math.sqrt(sum((v - middle) ** 2 for v in values) / (len(values) - 1) / len(values))
+
+
+def kendall(first: Sequence[float], second: Sequence[float]) -> float | None:
+    """Kendall's tau-b: pairs in the same order less pairs in the other, without ties. None: one of the two never differs."""
+    one, other = (np.sign(np.subtract.outer(values, values)) for values in (np.asarray(first), np.asarray(second)))
+    differ = float(np.abs(one).sum()), float(np.abs(other).sum())
+    return float((one * other).sum()) / math.sqrt(differ[0] * differ[1]) if all(differ) else None
+
+
+def spearman(first: Sequence[float], second: Sequence[float]) -> float | None:
+    """The correlation of the ranks. None: one of the two never differs."""
+    one, other = (np.asarray(ranked(values)) - (len(values) + 1) / 2 for values in (first, second))
+    size = math.sqrt(float(one @ one) * float(other @ other))
+    return float(one @ other) / size if size else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from statistics import median
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from engine.architecture.architecture import digest
 from engine.architecture.cost import Cost, measure
-from engine.errors import Invalid, NonFinite, Problem
+from engine.errors import Invalid, NonFinite, Problem, Unscored
 from engine.estimation.context import Context, Interrupted
 from engine.events import Event
 from engine.options import choice, document, flag, integer, rate, real
@@ -80,21 +81,31 @@ class Scratch:
 
     def perform(self, work: Candidate, context: Context) -> Outcome:
         """Train and score, from the folder's last checkpoint if there is one. Raises Interrupted when asked to stop."""
-        import torch
+        return guarded(lambda: self._trial(work, context).run())
 
-        try:
-            options = replace(self.options, **{**context.space.training_options(work.hyper), **work.fidelity})
-            return Trial(work, context, counted(options, work, len(context.data.train))).run()
-        except Interrupted:
-            raise
-        except Invalid as error:                # shapes that cannot be, a network beyond the space's limits
-            return failed("infeasible", error)
-        except NonFinite as error:
-            return failed("non_finite", error)
-        except (torch.OutOfMemoryError, MemoryError) as error:
-            return failed("oom", error)
-        except Exception as error:  # noqa: BLE001 - what goes wrong in a training is its outcome, not the search's end
-            return failed("oom" if "can't allocate memory" in str(error) else "error", error)
+    def _trial(self, work: Candidate, context: Context) -> Trial:
+        options = replace(self.options, **{**context.space.training_options(work.hyper), **work.fidelity})
+        return Trial(work, context, counted(options, work, len(context.data.train)))
+
+
+def guarded(perform: Callable[[], Outcome]) -> Outcome:
+    """What goes wrong in a training is its outcome, not the search's end. Raises nothing but Interrupted."""
+    import torch
+
+    try:
+        return perform()
+    except Interrupted:
+        raise
+    except Invalid as error:                    # shapes that cannot be, a network beyond the space's limits
+        return failed("infeasible", error)
+    except NonFinite as error:
+        return failed("non_finite", error)
+    except Unscored as error:
+        return failed("unscored", error)
+    except (torch.OutOfMemoryError, MemoryError) as error:
+        return failed("oom", error)
+    except Exception as error:  # noqa: BLE001 - the reason is kept with the trial
+        return failed("oom" if "can't allocate memory" in str(error) else "error", error)
 
 
 def counted(options: Options, work: Candidate, examples: int) -> Options:

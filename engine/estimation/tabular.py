@@ -40,7 +40,8 @@ class Options:
         return found
 
 
-@estimation(title="Measured table", trains=False, paper="the idea of Ying et al., ICML 2019 (arXiv:1902.09635)",
+@estimation(title="Measured table", paper="the idea of Ying et al., ICML 2019 (arXiv:1902.09635)",
+            trains=False, scores="tabular",
             summary="Reads what a network reached when it was trained for the table: thousands of trials in seconds.",
             presets={"paper": {"table": "fashion"}, "cpu": {"table": "fashion"}})
 class Tabular:

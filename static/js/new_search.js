@@ -5,7 +5,7 @@ import { FactsPanel } from "./facts.js";
 import { put, value, values } from "./fields.js";
 
 const TAGS = { dataset: "name", space: "kind", strategy: "name", estimation: "name" };
-const PARTS = ["budget", "constraints", "finals", "ensemble", "execution"];
+const PARTS = ["budget", "constraints", "filter", "finals", "ensemble", "execution"];
 
 const form = document.getElementById("new-search");
 const facts = document.getElementById("facts");
@@ -65,8 +65,9 @@ function showTrainings(built) {
   const { epochs } = built.estimation;
   const { top, seeds, epochs: final } = built.finals;
   const known = [trials, epochs, top, seeds].every(Number.isFinite);
-  panel.fact("trainings").textContent = known
-    ? `${trials} × ${epochs} epochs, then ${top * seeds} final${top * seeds === 1 ? "" : "s"} of ${final ?? epochs}` : "until the limit";
+  const finals = `then ${top * seeds} final${top * seeds === 1 ? "" : "s"} of ${final ?? epochs}`;
+  const each = built.estimation.proxy ? "scored untrained" : `× ${epochs} epochs`;
+  panel.fact("trainings").textContent = known ? `${trials} ${each}, ${finals}` : "until the limit";
 }
 
 function refresh(spaceToo) {

@@ -14,8 +14,8 @@ import torch
 from benchmarks import build_table
 from benchmarks.table import calibration, measuring, native, shards
 from benchmarks.table.measuring import Data, by_engine, by_native
-from benchmarks.table.pilot import kendall, pilot
-from benchmarks.table.recipe import RECIPES, pool, trial_seed
+from benchmarks.table.pilot import pilot
+from benchmarks.table.recipe import RECIPES, trial_seed
 from engine.benchmarks import tables
 from engine.errors import NonFinite
 from engine.training.trainer import Training
@@ -50,13 +50,6 @@ def test_no_two_trainings_share_a_seed() -> None:
     found = {trial_seed(recipe, text, seed) for recipe in (TINY, RECIPES["fashion"]) for text in (GOOD, "|other|")
              for seed in (0, 1)}
     assert len(found) == 8
-
-
-def test_pooling_takes_means() -> None:
-    images = np.arange(16, dtype=np.uint8).reshape(1, 1, 4, 4)
-    assert pool(images, 2).tolist() == [[[[2, 4], [10, 12]]]]          # 2.5 and 12.5 are rounded to even
-    assert pool(images, 4) is images
-    assert pool(np.full((2, 1, 28, 28), 7, np.uint8), 8).shape == (2, 1, 8, 8)
 
 
 def test_splits_are_disjoint_and_as_large_as_asked(data: Data) -> None:
@@ -174,11 +167,6 @@ def test_networks_that_say_nothing_do_not_flatter_the_pilot(data: Data, built: P
 
     found = pilot(TINY, data, networks, train, 3)
     assert found["constant_networks_left_out"] == 1 and found["networks"] == 2
-
-
-def test_kendall() -> None:
-    assert kendall([1, 2, 3], [4, 5, 6]) == 1 and kendall([1, 2, 3], [6, 5, 4]) == -1
-    assert kendall([1, 2, 2, 3], [1, 3, 2, 4]) == pytest.approx(5 / 30**0.5)
 
 
 def test_the_time_of_a_network_is_the_sum_over_its_layers() -> None:

@@ -137,7 +137,7 @@ def test_a_hopeless_constraint_ends_the_search_with_a_reason(budget: dict[str, A
     drive(search, lambda work: OVER)
     assert len(own(search)) == 15 and search.best is None
     (said,) = [event for event in search.drain() if event.type == "log"]
-    assert said.data["text"].startswith("15 proposals in a row broke a constraint: the search gives up. The last one: Over")
+    assert said.data["text"].startswith("15 proposals in a row were refused: the search gives up. The last one: Over")
 
 
 def test_patience_counts_only_what_is_in_a_row() -> None:

@@ -57,6 +57,24 @@ def test_a_budget_without_any_limit_is_refused() -> None:
     assert paths({**MINIMAL, "budget": {"trials": None}}) == {"/budget"}
 
 
+@pytest.mark.parametrize(("change", "path"), [
+    ({"filter": 5}, "/filter"), ({"filter": {"proxy": "magic"}}, "/filter/proxy"), ({"filter": {"of": 1}}, "/filter/of"),
+    ({"filter": {"of": 5, "keep": 6}}, "/filter/keep"), ({"filter": {"until": 0}}, "/filter/until"),
+    ({"filter": {"best": 3}}, "/filter/best"), ({"estimation": {"name": "proxies", "proxy": "none"}}, "/estimation/proxy"),
+    ({"estimation": {"name": "proxies"}, "budget": {"trials": None, "epochs": 50}}, "/budget"),
+    ({"estimation": {"name": "proxies"}, "ensemble": {"size": 3}}, "/ensemble/size")])
+def test_faults_of_the_filter_and_of_proxies_are_pointed_at(change: dict[str, Any], path: str) -> None:
+    assert paths({**MINIMAL, **change}) == {path}
+
+
+def test_a_proxy_that_differentiates_by_its_inputs_cannot_read_text() -> None:
+    text = {"space": {"kind": "recurrent_cell", "preset": "cpu"}, "dataset": {"name": "stdlib_text"}}
+    for name in ("synflow", "naswot", "jacob_cov"):
+        assert paths({**MINIMAL, **text, "filter": {"proxy": name}}) == {"/filter/proxy"}
+        assert paths({**MINIMAL, **text, "estimation": {"name": "proxies", "proxy": name}}) == {"/estimation/proxy"}
+    assert parse({**MINIMAL, **text, "filter": {"proxy": "snip"}}).filter.on
+
+
 @pytest.mark.parametrize("value", [None, [], 5, "x", True])
 def test_what_is_no_object_is_refused(value: Any) -> None:
     assert paths(value) == {""}

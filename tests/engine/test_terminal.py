@@ -137,6 +137,13 @@ def test_the_arena_on_a_landscape() -> None:
 
 
 @pytest.mark.parametrize(("arguments", "path"), [
+    (("--table", "fashion", "--estimators", "flops,magic"), "/estimators"),
+    (("--table", "fashion", "--estimators", "flops", "--sample", "1"), "/sample")])
+def test_correlate_says_what_it_cannot_do(arguments: tuple[str, ...], path: str) -> None:
+    assert fault("correlate", *arguments)["path"] == path
+
+
+@pytest.mark.parametrize(("arguments", "path"), [
     (("--strategies", "random_search"), "/table"), (("--landscape", "L9", "--strategies", "random_search"), "/landscape"),
     (("--landscape", "L2", "--strategies", "magic"), "/strategies"),
     (("--landscape", "L2", "--strategies", "random_search", "--seeds", "0"), "/seeds"),

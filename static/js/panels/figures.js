@@ -4,12 +4,13 @@ import { paced } from "../pace.js";
 import { duration, score } from "../words.js";
 
 const ENDED = new Set(["done", "failed", "pruned"]);
+const REFUSED = new Set(["constraint", "filter"]);         // by a limit, or by the filter
 
 // What each figure says: [value, small words beside it].
 export function figures(search) {
   const trials = [...search.trials.values()];
   const ended = search.networks().filter((trial) => ENDED.has(trial.status) && !Number.isInteger(trial.final_of));
-  const charged = ended.filter((trial) => trial.error_kind !== "constraint" || trial.epochs);   // not those nobody trained
+  const charged = ended.filter((trial) => !REFUSED.has(trial.error_kind) || trial.epochs);   // not those nobody trained
   const scored = search.scored();
   const best = scored.length ? scored.reduce((a, b) => (b.score > a.score ? b : a)) : null;
   const spent = trials.reduce((sum, trial) => sum + (trial.seconds ?? 0), 0);
@@ -19,8 +20,8 @@ export function figures(search) {
     best: best ? [score(best.score), `trial ${best.number}`] : ["–", ""],
     rate: spent > 0 ? [String(Math.round((charged.length * 3600) / spent)), "per hour"] : ["–", ""],
     distinct: [String(distinct), `of ${ended.length}`],
-    failed: [String(ended.filter((trial) => trial.status === "failed" && trial.error_kind !== "constraint").length), ""],
-    infeasible: [String(ended.filter((trial) => trial.error_kind === "constraint").length), ""],
+    failed: [String(ended.filter((trial) => trial.status === "failed" && !REFUSED.has(trial.error_kind)).length), ""],
+    infeasible: [String(ended.filter((trial) => REFUSED.has(trial.error_kind)).length), ""],
     spent: [duration(spent), ""],
     done: [String(charged.length), budget ? `of ${budget}` : ""],
   };

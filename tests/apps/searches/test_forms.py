@@ -135,7 +135,7 @@ def test_a_subset_without_a_tick_is_an_empty_list_and_no_default() -> None:
 @pytest.mark.parametrize("text", HOSTILE)
 def test_hostile_texts_in_every_field_are_refused_next_to_the_field_or_meant(text: str) -> None:
     """One field at a time, in the kinds that are chosen: never an exception, never a fault in the wrong place."""
-    neighbours = {"space.chain.max_layers", "estimation.scratch.warmup", "budget.trials"}
+    neighbours = {"space.chain.max_layers", "estimation.scratch.warmup", "budget.trials", "filter.keep"}
     for name in chosen_names():
         assert set(errors({name: [text]})) <= {name} | neighbours, (name, text)
 
@@ -154,6 +154,16 @@ def test_every_number_says_its_bounds_when_they_are_left() -> None:
 def test_a_fault_between_fields_stands_at_one_of_them() -> None:
     assert list(errors({"space.chain.min_layers": ["9"], "space.chain.max_layers": ["3"]})) == ["space.chain.max_layers"]
     assert list(errors({"budget.trials": [""]})) == ["budget.trials"]
+
+
+def test_the_filter_is_a_part_of_the_form_and_its_faults_stand_at_its_fields() -> None:
+    assert [field.name for field in NewSearch({}).parts["filter"]] == [
+        "filter.proxy", "filter.of", "filter.keep", "filter.examples", "filter.until"]
+    form = NewSearch({"filter.proxy": ["synflow"], "filter.of": ["30"], "filter.keep": ["5"]})
+    assert form.valid() and form.checked is not None and form.checked["filter"]["keep"] == 5
+    assert list(errors({"filter.of": ["3"], "filter.keep": ["5"]})) == ["filter.keep"]
+    text = {"space": ["recurrent_cell"], "dataset": ["stdlib_text"], "filter.proxy": ["synflow"]}
+    assert list(errors(text)) == ["filter.proxy"] and not errors({**text, "filter.proxy": ["snip"]})
 
 
 def test_an_unknown_kind_is_a_problem_and_not_an_exception() -> None:

@@ -266,15 +266,17 @@ def test_what_broke_a_limit_is_counted_apart_and_what_nobody_trained_is_not_char
     add(search, 1, "failed", outcome=outcome(error="Over the limit", error_kind="constraint"))
     add(search, 2, "failed", epochs=1.0, outcome=outcome(error="Too slow", error_kind="constraint", latency_ms=9.0))
     add(search, 3, "failed")
+    add(search, 4, "failed", outcome=outcome(error="Not trained", error_kind="filter"))
     figures = browser.get(search.get_absolute_url()).context["figures"]
-    assert (figures["done"], figures["ended"], figures["infeasible"], figures["failed"]) == (3, 4, 2, 1)
+    assert (figures["done"], figures["ended"], figures["infeasible"], figures["failed"]) == (3, 5, 3, 1)
     text = browser.get(f"{search.get_absolute_url()}leaderboard.csv").content.decode()
-    assert [row["latency_ms"] for row in csv.DictReader(io.StringIO(text))] == ["1.25", "", "9.0", ""]
+    assert [row["latency_ms"] for row in csv.DictReader(io.StringIO(text))] == ["1.25", "", "9.0", "", ""]
     assert "1.250 <small>ms for one input on cpu" in browser.get(f"{search.get_absolute_url()}trials/0/").content.decode()
 
 
 def test_the_form_has_constraints_and_a_clone_keeps_them(browser: Client, make: Make) -> None:
-    assert b'name="constraints.latency_ms"' in browser.get("/searches/new/").content
+    shown = browser.get("/searches/new/").content
+    assert b'name="constraints.latency_ms"' in shown and b'name="filter.proxy"' in shown
     limited = make(constraints={"flops": 10**7, "patience": 9})
     browser.post(f"{limited.get_absolute_url()}clone/")
     copy = Search.objects.get(cloned_from=limited)

@@ -7,10 +7,20 @@ import random
 from itertools import product
 
 import pytest
-from scipy.stats import rankdata, studentized_range
+from scipy.stats import kendalltau, rankdata, spearmanr, studentized_range
 from scipy.stats import wilcoxon as theirs
 
-from engine.benchmarks.statistics import NEMENYI, critical_difference, holm, mean_ranks, ranked, standard_error, wilcoxon
+from engine.benchmarks.statistics import (
+    NEMENYI,
+    critical_difference,
+    holm,
+    kendall,
+    mean_ranks,
+    ranked,
+    spearman,
+    standard_error,
+    wilcoxon,
+)
 
 
 def pairs(count: int, shift: float, seed: int, digits: int | None = None) -> tuple[list[float], list[float]]:
@@ -79,3 +89,22 @@ def test_standard_error() -> None:
 def test_holm_steps_down_and_never_turns_the_order_round() -> None:
     assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
     assert holm([0.9, 0.8]) == [1.0, 1.0] and holm([]) == [] and holm([0.2]) == [0.2]
+
+
+@pytest.mark.parametrize("digits", [None, 1, 0])
+@pytest.mark.parametrize("count", [2, 3, 10, 200])
+def test_agreement_of_two_orders_is_that_of_scipy_with_ties_too(count: int, digits: int | None) -> None:
+    first, second = pairs(count, 0.3, count, digits)
+    if len(set(first)) > 1 < len(set(second)):
+        assert kendall(first, second) == pytest.approx(kendalltau(first, second).statistic, abs=1e-12)
+        assert spearman(first, second) == pytest.approx(spearmanr(first, second).statistic, abs=1e-12)
+
+
+def test_equal_and_opposite_orders() -> None:
+    assert kendall([1, 2, 3], [4, 5, 6]) == 1 == spearman([1, 2, 3], [4, 5, 60])
+    assert kendall([1, 2, 3], [6, 5, 4]) == -1 == spearman([1, 2, 3], [6, 5, 4])
+    assert kendall([1, 2, 2, 3], [1, 3, 2, 4]) == pytest.approx(5 / 30**0.5)
+
+
+def test_what_never_differs_has_no_order() -> None:
+    assert kendall([1, 1, 1], [1, 2, 3]) is None and spearman([1, 2, 3], [5, 5, 5]) is None
