@@ -7,6 +7,7 @@ moves its weights. All that a method does differently is in its sampler; see `en
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from random import Random
 from typing import Any
@@ -27,7 +28,8 @@ PROBES = 8                                      # batches on which the supernet 
 @dataclass(frozen=True)
 class SharingPlan:
     """How the shared weights learn: SGD with half a cosine from `lr` to `last_lr`, a step of it an epoch; with a `cycle` of
-    so many epochs it starts anew after them, each time `growth` times as long."""
+    so many epochs it starts anew after them, each time `growth` times as long. `adam`: its two betas and epsilon, if it
+    takes the place of SGD; `smooth`: the cosine moves in every step."""
 
     epochs: int
     batch_size: int
@@ -40,8 +42,10 @@ class SharingPlan:
     nesterov: bool = False
     cycle: int | None = None
     growth: int = 2
+    adam: tuple[float, float, float] | None = None
+    smooth: bool = False
 
-    def rate(self, epoch: int) -> float:
+    def rate(self, epoch: float) -> float:
         """Epochs beyond the planned ones go on with the last one."""
         length, begun = self.cycle or self.epochs, 0
         while self.cycle and epoch >= begun + length:
@@ -66,6 +70,19 @@ def parted(splits: Splits, share: float, seed: int) -> tuple[Splits, Splits]:
     return part(order[:count - held]), part(order[count - held:])
 
 
+def optimizer_of(plan: SharingPlan, weights: Sequence[nn.Parameter],
+                 undecayed: Sequence[nn.Parameter]) -> torch.optim.Optimizer:
+    """Weights that a supernet names `undecayed` are a group of their own, without decay."""
+    free = {id(weight) for weight in undecayed}
+    groups: list[dict[str, Any]] = [{"params": [weight for weight in weights if id(weight) not in free]}]
+    if free:
+        groups.append({"params": [weight for weight in weights if id(weight) in free], "weight_decay": 0.0})
+    if plan.adam is not None:
+        return torch.optim.Adam(groups, plan.lr, plan.adam[:2], plan.adam[2], weight_decay=plan.weight_decay)
+    return torch.optim.SGD(groups, plan.lr, plan.momentum, weight_decay=plan.weight_decay,
+                           nesterov=plan.nesterov and plan.momentum > 0)
+
+
 class Moment:
     """One step (`engine.nets.sampler.Step`)."""
 
@@ -75,7 +92,8 @@ class Moment:
         self.closing = False
         self.progress = min(1.0, (epoch + position / sharing.steps_per_epoch) / plan.epochs)
         self.rng: Random = stream(plan.seed, "sampler", number)
-        self.rate, self.momentum, self.decay = plan.rate(epoch), plan.momentum, plan.weight_decay
+        part = min(1.0, position / sharing.weight_steps) if plan.smooth else 0.0
+        self.rate, self.momentum, self.decay = plan.rate(epoch + part), plan.momentum, plan.weight_decay
         self._batches: dict[str, tuple[Tensor, Tensor]] = {}
 
     @property
@@ -121,8 +139,7 @@ class Sharing:
         self.supernet: nn.Module = sampler.supernet.to(device).to(memory_format=torch.channels_last)
         self.supernet.train()
         self.weights = list(self.supernet.parameters())
-        self.optimizer = torch.optim.SGD(self.weights, plan.lr, plan.momentum, weight_decay=plan.weight_decay,
-                                         nesterov=plan.nesterov and plan.momentum > 0)
+        self.optimizer = optimizer_of(plan, self.weights, getattr(self.supernet, "undecayed", ()))
         self.w_train, self.arch_val = parted(splits, share, plan.seed)
         self.learning = task_of(self.w_train, plan.batch_size, plan.seed, device)
         self.choosing = task_of(self.arch_val, plan.batch_size, stream_seed(plan.seed, "choosing"), device)

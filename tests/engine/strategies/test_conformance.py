@@ -155,7 +155,8 @@ def enough(search: Search, verdict: Verdict = scored, trials: int = TRIALS) -> b
     assert [work.continues for work in epochs] == [None, *(work.trial for work in epochs[:-1])]
     if verdict is failed:
         return len(epochs) == 1 and not own(search)
-    shared = [work for work in own(search) if work.weights == Weights("shared", epochs[-1].trial)]
+    source = "generated" if "generated" in discover("strategies")[search.spec.strategy.name].facts["asks"] else "shared"
+    shared = [work for work in own(search) if work.weights == Weights(source, epochs[-1].trial)]
     o, last = search.spec.strategy.options, search.outcomes[len(epochs) - 1].payload
     stopped = getattr(o, "early_stop", "no") == "skips" and last["skips"] >= o.stop_skips
     return (stopped or len(epochs) == o.epochs) and 1 <= len(shared) == len(own(search)) <= trials
