@@ -38,7 +38,7 @@ CellBuilder = Callable[[Layers, str, State, State, int, bool], State]
 
 @space(title="DARTS cell", paper="Liu, Simonyan, Yang, ICLR 2019 (arXiv:1806.09055)",
        summary="A normal and a reduction cell of four nodes; each node adds two earlier results after an operation on each.",
-       offers={"parameters", "finite", "mutate", "graph", "cells", "supernet"}, presets=PRESETS)
+       offers={"parameters", "finite", "mutate", "graph", "cells", "supernet", "edges"}, presets=PRESETS)
 @dataclass(frozen=True)
 class DartsCell(Repeated, Conditional):
     nodes: int = integer(4, low=1, high=8, paper=4, help="Nodes in a cell.")

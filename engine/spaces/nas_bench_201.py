@@ -32,7 +32,7 @@ CellBuilder = Callable[[Layers, str, str, int], str]
 
 @space(title="NAS-Bench-201", paper="Dong & Yang, ICLR 2020 (arXiv:2001.00326)",
        summary="One small cell, repeated: an operation on each of six edges; 15,625 cells, few enough to know them all.",
-       offers={"parameters", "finite", "mutate", "graph", "cells", "supernet"},
+       offers={"parameters", "finite", "mutate", "graph", "cells", "supernet", "edges"},
        presets={"paper": {"channels": 16, "layers": 5}, "cpu": {"channels": 8, "layers": 1},
                 "table": {"channels": 4, "layers": 1}})
 @dataclass(frozen=True)
