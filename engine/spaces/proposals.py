@@ -12,7 +12,7 @@ from engine.architecture.architecture import Architecture, Proposal
 from engine.architecture.cost import Total, measure
 from engine.architecture.graph import Graph, Shape
 from engine.architecture.tally import Known
-from engine.errors import fail
+from engine.errors import Invalid, fail
 from engine.spaces.space import Parameter
 
 
@@ -35,6 +35,9 @@ class Proposals:
     def texts(self, architecture: Architecture) -> Mapping[str, str]:
         """The architecture in forms that other tools read, by the name of the form."""
         return {}
+
+    def contains(self, architecture: Architecture) -> bool:
+        raise NotImplementedError
 
     def vector(self, architecture: Architecture) -> list[float]:
         raise NotImplementedError
@@ -100,3 +103,11 @@ class Proposals:
     def proposal_from_vector(self, numbers: Sequence[float]) -> Proposal:
         border = len(numbers) - len(self._hyper)
         return Proposal(self.from_vector(numbers[:border]), genotype.from_vector(self._hyper, numbers[border:]))
+
+    def mended_proposal(self, numbers: Sequence[float]) -> Proposal | None:
+        """Of numbers that were mixed from several vectors; None where the space cannot make a member of them."""
+        try:
+            found = self.proposal_from_vector(numbers)
+        except Invalid:
+            return None
+        return found if self.contains(found.architecture) else None

@@ -9,7 +9,7 @@ from random import Random
 from typing import Any, NamedTuple
 
 from engine.architecture.architecture import Proposal
-from engine.errors import Invalid, Problem
+from engine.errors import Problem
 from engine.events import Event
 from engine.insight import Picture, due, population, scatter, series, shown
 from engine.options import integer, rate, subset
@@ -157,11 +157,8 @@ class Nsga2:
     def _mixed(self, one: Proposal, other: Proposal, rng: Random) -> Proposal:
         """Each decision of either parent, as the space mends it; the first parent where it cannot."""
         pairs = zip(self.space.proposal_vector(one), self.space.proposal_vector(other), strict=True)
-        try:
-            mixed: Proposal = self.space.proposal_from_vector([rng.choice(pair) for pair in pairs])
-        except Invalid:
-            return one
-        return mixed if self.space.contains(mixed.architecture) else one
+        mixed: Proposal | None = self.space.mended_proposal([rng.choice(pair) for pair in pairs])
+        return mixed or one
 
     def _name(self, proposal: Proposal) -> str:
         identity: str = self.space.canonical(proposal.architecture)

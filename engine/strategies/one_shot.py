@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 from engine.events import Event
 from engine.insight import Picture, due, pairs, scatter, series, shown
 from engine.options import integer, rate, real
-from engine.phases import Phases, Site, SupernetOptions, pictures
+from engine.phases import Site, SupernetOptions
+from engine.random_ranking import RandomRanking
 from engine.registry import strategy
-from engine.rng import stream
 from engine.spaces.space import Space
 from engine.work import Candidate, Outcome, SupernetEpoch, Work
 
@@ -47,13 +47,13 @@ CPU = {"epochs": 10, "batch_size": 32, "lr": 0.1, "ghost": 16, "candidates": 20}
           summary="One network holds all paths and learns to do without any of them; random ones are ranked by what is left "
                   "when all others are zero.",
           needs={"supernet"}, asks={"supernet", "shared", "scratch"}, presets={"paper": PAPER, "cpu": CPU})
-class OneShot:
+class OneShot(RandomRanking):
     """All that is learned of architectures is in the shared weights: candidates are random."""
 
+    why = "A random architecture, scored as what is left of the shared network when every other path is zero."
+
     def __init__(self, space: Space, options: Options, seed: int) -> None:
-        self.space, self.options, self.seed = space, options, seed
-        self.phases = Phases(options.epochs)
-        self.proposed = 0
+        super().__init__(space, options, seed)
         self.scores: list[tuple[float, float]] = []     # parameters and shared score of each that was ranked
 
     @staticmethod
@@ -62,34 +62,15 @@ class OneShot:
 
         return PathDropout(site, site.options.dropout, site.options.ghost)
 
-    def ask(self, slots: int) -> list[Work]:
-        if epoch := self.phases.epoch():
-            return [epoch]
-        if self.phases.waiting:
-            return []
-        count = min(slots, self.options.candidates - self.proposed)
-        return [work for work in (self._propose() for _ in range(count)) if work is not None]
-
     def tell(self, work: Work, outcome: Outcome) -> list[Event]:
-        if self.phases.told(work, outcome) and isinstance(work, SupernetEpoch):
-            return [*pictures(work, outcome.payload), *usage(work, outcome.payload)]
-        if isinstance(work, Candidate) and outcome.ok and outcome.score is not None:
+        events = super().tell(work, outcome)
+        if isinstance(work, SupernetEpoch) and outcome.ok:
+            events += usage(work, outcome.payload)
+        elif isinstance(work, Candidate) and outcome.ok and outcome.score is not None:
             self.scores.append((float(outcome.metrics.get("parameters", 0)), outcome.score))
             if due(len(self.scores)):
-                return [Event("strategy", work.trial, shown(*self._ranking()))]
-        return []
-
-    def state_dict(self) -> dict[str, Any]:
-        return {"asked": self.phases.asked, "proposed": self.proposed}
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        self.phases.asked, self.proposed = state["asked"], state["proposed"]
-
-    def _propose(self) -> Work | None:
-        found = self.space.sample(stream(self.seed, "propose", self.proposed)).architecture
-        self.proposed += 1
-        why = "A random architecture, scored as what is left of the shared network when every other path is zero."
-        return self.phases.ranked(found, how="sample", why=why)
+                events.append(Event("strategy", work.trial, shown(*self._ranking())))
+        return events
 
     def _ranking(self) -> list[Picture]:
         scores = [score for _, score in self.scores]

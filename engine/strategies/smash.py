@@ -8,7 +8,6 @@ from random import Random
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from engine.architecture.architecture import Architecture, Proposal
-from engine.errors import Invalid
 from engine.events import Event
 from engine.insight import Picture, due, scatter, series, shown
 from engine.options import integer, rate, real
@@ -156,14 +155,11 @@ class Smash:
             sure = rng.randrange(len(old)) if old else 0
             numbers = [new if k == sure or rng.random() < self.options.perturbation else same
                        for k, (same, new) in enumerate(zip(old, fresh, strict=True))]
-            try:
-                made: Architecture = self.space.proposal_from_vector(numbers).architecture
-            except Invalid:
+            made: Proposal | None = self.space.mended_proposal(numbers)
+            if made is None:
                 continue
-            if not self.space.contains(made):
-                continue
-            found = made
-            if made.encoding_id not in known:
+            found = made.architecture
+            if found.encoding_id not in known:
                 break
         return found
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from engine.architecture.architecture import Architecture, Proposal
 from engine.constraints import refused
-from engine.errors import Invalid, Problem
+from engine.errors import Problem
 from engine.events import Event
 from engine.insight import due, scatter, series, shown
 from engine.options import choice, integer, rate, real
@@ -205,11 +205,8 @@ class Spos:
 
     def _made(self, numbers: list[float], instead: Architecture) -> Architecture:
         """`instead` where the space cannot mend what was mixed."""
-        try:
-            found: Architecture = self.space.proposal_from_vector(numbers).architecture
-        except Invalid:
-            return instead
-        return found if self.space.contains(found) else instead
+        found: Proposal | None = self.space.mended_proposal(numbers)
+        return found.architecture if found else instead
 
     def _why(self, child: Child) -> str:
         best = f"of the {len(self._parents())} best so far"

@@ -6,7 +6,9 @@ import shutil
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+from tests.flows.test_make_up import Up
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 
@@ -27,3 +29,12 @@ def context(browser: Browser) -> Iterator[BrowserContext]:
     context.set_default_timeout(45_000)
     yield context
     context.close()
+
+
+@pytest.fixture
+def page(up: Up, context: BrowserContext) -> Page:
+    """A browser that came in by a one-time link of its own; `up` is the file's."""
+    up.ready()
+    page = context.new_page()
+    page.goto(up.run("manage.py", "sign_in_link").stdout.strip())
+    return page

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import Page, expect
 
 from tests.flows.test_main_job import until, violations
 from tests.flows.test_make_up import Up
@@ -23,14 +23,6 @@ def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
     yield started
     if started.process.poll() is None:
         started.interrupt()
-
-
-@pytest.fixture
-def page(up: Up, context: BrowserContext) -> Page:
-    up.ready()
-    page = context.new_page()
-    page.goto(up.run("manage.py", "sign_in_link").stdout.strip())
-    return page
 
 
 def narrow(page: Page) -> int:

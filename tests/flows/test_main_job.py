@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import BrowserContext, Page
+from playwright.sync_api import Page
 
 from tests.flows import bare
 from tests.flows.test_make_up import Up
@@ -53,15 +53,6 @@ def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
     yield started
     if started.process.poll() is None:
         started.interrupt()
-
-
-@pytest.fixture
-def page(up: Up, context: BrowserContext) -> Page:
-    """A browser that came in by a one-time link of its own."""
-    up.ready()
-    page = context.new_page()
-    page.goto(up.run("manage.py", "sign_in_link").stdout.strip())
-    return page
 
 
 def answer(page: Page, name: str, value: str) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, TimeoutError
+from playwright.sync_api import Page, TimeoutError
 
 from tests.flows.test_main_job import answer, until, violations
 from tests.flows.test_make_up import Up
@@ -34,18 +34,10 @@ def table() -> str:
 
 @pytest.fixture(scope="module")
 def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
-    started = Up(tmp_path_factory.mktemp("kinds") / "home", 18_520, NASWEB_DEMO="0")
+    started = Up(tmp_path_factory.mktemp("kinds") / "home", 18_540, NASWEB_DEMO="0")
     yield started
     if started.process.poll() is None:
         started.interrupt()
-
-
-@pytest.fixture
-def page(up: Up, context: BrowserContext) -> Page:
-    up.ready()
-    page = context.new_page()
-    page.goto(up.run("manage.py", "sign_in_link").stdout.strip())
-    return page
 
 
 def choose(page: Page, origin: str, space: str, dataset: str, folder: Path) -> None:
