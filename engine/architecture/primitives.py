@@ -71,6 +71,16 @@ def _pool(name: str, **more: Any) -> Callable[[Node, list[Shape]], Call]:
     return call
 
 
+def _channels_price(node: Node, given: list[Shape]) -> Priced:
+    return (node.settings["count"], *given[0][1:]), 0, 0
+
+
+def _channels(node: Node, given: list[Shape]) -> Call:
+    """Zeros around that are fewer than none: the other channels are cut off."""
+    first, count = node.settings["first"], node.settings["count"]
+    return Call("ZeroPad3d", ((0, 0, 0, 0, -first, first + count - given[0][0]),))
+
+
 def _batch_norm_price(node: Node, given: list[Shape]) -> Priced:
     return given[0], 2 * given[0][0] if node.settings.get("affine", True) else 0, 0
 
@@ -261,6 +271,8 @@ PRIMITIVES: Mapping[str, Primitive] = {
     "dropout": Primitive(_same, lambda node, given: Call("Dropout", (node.settings["rate"],))),
     "add": Primitive(_add, _plain("Add")),
     "concat": Primitive(_concat, _plain("Concat")),
+    "channels": Primitive(_channels_price, _channels),
+    "shuffle": Primitive(_same, lambda node, given: Call("ChannelShuffle", (node.settings["groups"],))),
     "scale": Primitive(_scale_price, _plain("Scale")),
     "zero_upsample": Primitive(_zero_upsample_price, lambda node, given: Call("ZeroUpsample", pair(node.settings["size"]))),
     "embedding": Primitive(_embedding_price, _embedding),
