@@ -72,12 +72,12 @@ def _pool(name: str, **more: Any) -> Callable[[Node, list[Shape]], Call]:
 
 
 def _channels_price(node: Node, given: list[Shape]) -> Priced:
-    return (node.settings["count"], *given[0][1:]), 0, 0
+    return (node.settings["channels"], *given[0][1:]), 0, 0
 
 
 def _channels(node: Node, given: list[Shape]) -> Call:
     """Zeros around that are fewer than none: the other channels are cut off."""
-    first, count = node.settings["first"], node.settings["count"]
+    first, count = node.settings.get("first", 0), node.settings["channels"]
     return Call("ZeroPad3d", ((0, 0, 0, 0, -first, first + count - given[0][0]),))
 
 
