@@ -14,7 +14,7 @@ source export and cost). Primitive layers, with their settings:
     embedding{entries,width,rate} · locked_dropout{rate} · decoder{units} · recurrent{hidden,first,nodes,heard,rate}
     tied_decoder{units} (with the weights of its second input) · filter_bank{channels,kernel,beta,remove_mean,hard,fixed}
     lp_pool{order,kernel,stride} (both without padding) · split_relu{alpha} · local_norm{kernel,threshold} · row_norm
-    channels{first,channels} (some of an image's) · shuffle{groups} (every group's first channel, then the second, ...)
+    channels{skipped,channels} (some of an image's) · shuffle{groups} (every group's first channel, then the second, ...)
     standardize{threshold} · resize{size} · affine{size,rotation,shear,scale_x,scale_y,shift_x,shift_y}
 """
 

@@ -77,8 +77,8 @@ def _channels_price(node: Node, given: list[Shape]) -> Priced:
 
 def _channels(node: Node, given: list[Shape]) -> Call:
     """Zeros around that are fewer than none: the other channels are cut off."""
-    first, count = node.settings.get("first", 0), node.settings["channels"]
-    return Call("ZeroPad3d", ((0, 0, 0, 0, -first, first + count - given[0][0]),))
+    skipped, count = node.settings.get("skipped", 0), node.settings["channels"]
+    return Call("ZeroPad3d", ((0, 0, 0, 0, -skipped, skipped + count - given[0][0]),))
 
 
 def _batch_norm_price(node: Node, given: list[Shape]) -> Priced:

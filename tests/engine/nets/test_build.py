@@ -35,7 +35,7 @@ def test_every_layer_names_a_module_of_torch_or_of_ours() -> None:
                 "first": "tanh", "nodes": [["relu", 0]], "heard": [1], "beta": 1.0,
                 "remove_mean": True, "hard": False, "fixed": {"seed": 1}, "order": 2.0, "stride": 1, "alpha": 0.5,
                 "threshold": 0.1, "rotation": 0.0, "shear": 0.0, "scale_x": 1.0, "scale_y": 1.0, "shift_x": 0.0,
-                "shift_y": 0.0, "slope": 0.01}
+                "shift_y": 0.0, "slope": 0.01, "groups": 2}
     for op, primitive in PRIMITIVES.items():
         call = primitive.call(Node("it", op, ("input",), settings), [(4, 8, 8)])
         assert call.name in OWN or issubclass(getattr(torch.nn, call.name), torch.nn.Module)
