@@ -88,7 +88,8 @@ def _within(edge: Node, known: Mapping[str, Node]) -> set[str]:
 def _cut(edge: str, what: str, source: str, channels: int, first: int, count: int, parts: int, halved: bool) -> Node:
     if channels % parts or (halved and channels // parts < 2):
         raise fail("/strategy/options/parts", f"does not divide {channels} channels", "a divisor of the space's channels")
-    return Node(f"{edge}_{what}", "channels", (source,), {"skipped": first, "channels": count}, f"channels {first + 1} on", "")
+    settings = {"skipped": first, "channels": count}
+    return Node(f"{edge}_{what}", "channels", (source,), settings, f"channels {first + 1} on", "")
 
 
 def _narrowed(node: Node, edge: str, source: str, channels: int, count: int) -> Node:
