@@ -10,7 +10,7 @@ from typing import Any
 
 from django.urls import reverse
 
-from apps.searches import selectors
+from apps.searches import baselines, selectors
 from apps.searches.models import UNTRAINED, Download, Search
 from engine import api
 
@@ -26,7 +26,8 @@ def addresses(search: Search) -> dict[str, str]:
     one = f"{base}trials/{{n}}/"
     return {"events": f"{base}events", "socket": f"/ws{base}", "trial": one, "drawing": f"{one}drawing.json",
             "download": f"{one}download.zip", "ensemble_csv": reverse("searches:ensemble_csv", args=[search.id]),
-            "leaderboard_csv": reverse("searches:leaderboard_csv", args=[search.id])}
+            "leaderboard_csv": reverse("searches:leaderboard_csv", args=[search.id]),
+            "baselines": reverse("searches:baselines_json", args=[search.id])}
 
 
 def page(search: Search) -> dict[str, Any]:
@@ -35,7 +36,7 @@ def page(search: Search) -> dict[str, Any]:
     known = {trial["number"]: trial for trial in data["trials"]}
     return {"search": search, "data": data, "figures": figures(search, data["trials"]),
             "finals": [trial for trial in data["trials"] if trial["final_of"] is not None and trial["kind"] != "ensemble"],
-            "ensemble": ensemble(search),
+            "ensemble": ensemble(search), "baselines": baselines.table(search), "origin": baselines.origin(search),
             "rows": [known[trial.number] for trial in selectors.leaderboard(search, SHOWN) if trial.number in known],
             "untrained": UNTRAINED, "document": json.dumps(search.document, indent=2)}
 

@@ -11,12 +11,13 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+from django.core.exceptions import PermissionDenied
 from django.db import IntegrityError, transaction
 from django.db.models import F, Q
 from django.db.models.functions import Now
 
 from apps.datasets.selectors import read_by
-from apps.searches import nudge, recorder
+from apps.searches import baselines, nudge, recorder
 from apps.searches.models import Download, Search, Trial
 from apps.searches.recorder import Document, Superseded
 from apps.searches.states import ACTIVE, DRAINING, ENDED, WISHED, State, Status, TransitionError, Wish, after
@@ -59,6 +60,23 @@ def clone(search: Search, by: Any) -> Search:
     document = copy.deepcopy(search.document)
     document["name"] = f"{search.name[:190]} (copy)"
     return create(by, document, source=search)
+
+
+def compare(search: Search, by: Any) -> list[Search]:
+    """Its baselines at equal cost: started once, however often it is asked. Raises TransitionError, api.Invalid, and
+    PermissionDenied for anybody but the owner."""
+    if by.pk != search.owner_id:
+        raise PermissionDenied("Only the owner of a search starts its baselines, for they are searches of the same person.")
+    if reason := baselines.refusal(search):
+        raise TransitionError(reason)
+    documents = baselines.documents(search)
+    for document in documents.values():             # all of them are sound before one starts
+        api.parse(document)
+    made = [create(by, document, baselines.key(search, name), search) for name, document in documents.items()]
+    if any(each.deleted_at for each in made):
+        raise TransitionError("A baseline that was deleted is still coming to rest; try again in a moment.")
+    audit.info("user %s compares search %s with its baselines", by.pk, search.id)
+    return made
 
 
 def extend(search: Search, trials: int, by: Any) -> Search:

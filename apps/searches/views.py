@@ -7,12 +7,13 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from apps.searches import charts, listings, offers, selectors, services
+from apps.searches import baselines, charts, listings, offers, selectors, services
 from apps.searches.forms import NewSearch, Pasted
 from apps.searches.models import Search
 from apps.searches.states import TransitionError, Wish
@@ -93,6 +94,8 @@ def _act(request: HttpRequest, search_id: UUID, action: Callable[[Search], objec
         action(search)
     except (TransitionError, api.Invalid) as error:
         return render(request, "searches/refused.html", {"search": search, "reason": str(error)}, status=409)
+    except PermissionDenied as error:
+        return render(request, "searches/refused.html", {"search": search, "reason": str(error)}, status=403)
     return redirect(search)
 
 
@@ -131,6 +134,17 @@ def clone(request: HttpRequest, search_id: UUID) -> HttpResponse:
     copy = services.clone(selectors.visible_search(request.user, search_id), request.user)
     messages.success(request, "This is the copy; it has started.")
     return redirect(copy)
+
+
+@require_POST
+def compare(request: HttpRequest, search_id: UUID) -> HttpResponse:
+    return _act(request, search_id, lambda search: services.compare(search, request.user))
+
+
+@never_cache
+@require_safe
+def baselines_json(request: HttpRequest, search_id: UUID) -> JsonResponse:
+    return JsonResponse({"baselines": baselines.table(selectors.visible_search(request.user, search_id))})
 
 
 @require_POST

@@ -2,6 +2,7 @@
 
 import { reload, showConnection } from "./connection.js";
 import { Live } from "./live.js";
+import { mount as baselines } from "./panels/baselines.js";
 import { mount as bestSoFar } from "./panels/best_so_far.js";
 import { mount as curves } from "./panels/curves.js";
 import { mount as ensemble } from "./panels/ensemble.js";
@@ -14,7 +15,7 @@ import { mount as log } from "./panels/log.js";
 import { mount as pareto } from "./panels/pareto.js";
 import { mount as state } from "./panels/state.js";
 
-const PANELS = { best_so_far: bestSoFar, curves, ensemble, finals, incumbent, insight, leaderboard, log, pareto };
+const PANELS = { baselines, best_so_far: bestSoFar, curves, ensemble, finals, incumbent, insight, leaderboard, log, pareto };
 const WHOLE_PAGE = [figures, state];
 
 // After a resume a trial goes on from its last checkpoint: an epoch may be told again, and what followed it is void.
