@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from statistics import median
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from engine.architecture.architecture import digest
 from engine.architecture.cost import Cost, measure
@@ -123,6 +123,8 @@ def failed(kind: str, error: Exception) -> Outcome:
 class Trial:
     """One training and what surrounds it: checkpoints, events, early stopping, the outcome."""
 
+    source: ClassVar[str] = "scratch"           # of the weights that it begins with
+
     def __init__(self, work: Candidate, context: Context, options: Options) -> None:
         self.work, self.context, self.options = work, context, options
         self.data = context.data
@@ -134,8 +136,8 @@ class Trial:
         self.began = self.saved_at = time.monotonic()
 
     def run(self) -> Outcome:
-        if self.work.weights.source != "scratch":
-            raise ValueError(f"training from scratch cannot start from {self.work.weights.source} weights")
+        if self.work.weights.source != self.source:
+            raise ValueError(f"a training from {self.source} cannot start from {self.work.weights.source} weights")
         limits = self.context.spec.constraints
         if (refusal := limits.refusal(self.cost, self.options.batch_size)) and self.work.final_of is None:
             return refusal
@@ -177,8 +179,13 @@ class Trial:
         if state:
             self.training.load_state_dict(state)
             self.seconds = state["seconds"]
+        else:
+            self._begin()
         self._emit("trial_started", epochs=self.options.epochs, epoch=self.training.epoch, step=self.training.step,
                    parameters=self.cost.parameters, flops=self.cost.flops)
+
+    def _begin(self) -> None:
+        """Fresh weights are ready as they are."""
 
     def _plan(self) -> Any:
         from engine.training.schedule import Schedule
@@ -221,10 +228,11 @@ class Trial:
         from engine.training.task import MEASURES, score
 
         training = self.training
+        reached = training.curve[-1] if training.curve else score(training.model, self.data, self.data.validation)
         metrics: dict[str, Any] = {"parameters": self.cost.parameters, "flops": self.cost.flops, "macs": self.cost.macs,
                                    "curve": training.curve, "train_curve": training.train_curve,
                                    "input": list(self.data.shape), "classes": len(self.data.classes),
-                                   **MEASURES[self.data.kind].more(training.curve[-1])}
+                                   **MEASURES[self.data.kind].more(reached)}
         if self.work.final_of is not None:
             metrics["test"] = score(training.model, self.data, self.data.test)
         elif self.context.spec.picks and status == "done":
@@ -234,7 +242,7 @@ class Trial:
         weights = {name: tensor.cpu().clone(memory_format=torch.contiguous_format)      # shared ones are written twice
                    for name, tensor in training.model.state_dict().items()}
         artifact = write(self.context.workdir / "weights.safetensors", save(weights))
-        return Outcome(status, training.curve[-1], metrics=metrics, artifact=artifact,
+        return Outcome(status, reached, metrics=metrics, artifact=artifact,
                        spend={"seconds": self.spent(), "epochs": float(training.epoch)})
 
     def _timed(self) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,7 @@ from engine.architecture.cost import measure
 from engine.errors import Invalid, NonFinite
 from engine.estimation import scratch
 from engine.estimation.context import Context, Interrupted
+from engine.estimation.inherited import Heir
 from engine.estimation.scratch import failed
 from engine.events import Event
 from engine.options import choice, integer, real
@@ -49,7 +50,7 @@ class Options(scratch.Options):
             summary="Train one network that holds all architectures, score each with its part of the weights; the best are "
                     "trained from scratch in the end.",
             presets={"paper": {**scratch.PAPER, "arch_share": 0.5}, "cpu": {**scratch.CPU, "arch_share": 0.5}},
-            performs={"scratch", "shared", "generated", "supernet"})
+            performs={"scratch", "shared", "generated", "inherit", "supernet"})
 class Shared:
     def __init__(self, options: Options) -> None:
         self.options = options
@@ -57,8 +58,10 @@ class Shared:
     def perform(self, work: Candidate | SupernetEpoch, context: Context) -> Outcome:
         """Raises Interrupted when asked to stop."""
         if isinstance(work, Candidate) and work.weights.source not in SCORES:
-            own = {f.name: getattr(self.options, f.name) for f in fields(scratch.Options)}
-            return scratch.Scratch(scratch.Options(**own)).perform(work, context)
+            own = scratch.Options(**{f.name: getattr(self.options, f.name) for f in fields(scratch.Options)})
+            if work.weights.source == "inherit":
+                return scratch.guarded(lambda: Heir(work, context, own, self._giver(work, context)).run())
+            return scratch.Scratch(own).perform(work, context)
         import torch
 
         try:
@@ -75,6 +78,18 @@ class Shared:
             return failed("oom", error)
         except Exception as error:  # noqa: BLE001 - what goes wrong in a training is its outcome, not the search's end
             return failed("oom" if "can't allocate memory" in str(error) else "error", error)
+
+    def _giver(self, work: Candidate, context: Context) -> Callable[[], Mapping[str, Any]]:
+        """Of the weights that a network of its own inherits from the supernet."""
+
+        def given() -> Mapping[str, Any]:
+            if (trial := work.weights.trial) is None:
+                raise ValueError("no trial is named from which the weights are inherited")
+            sampler: Any = Supernets(context, self.options).of(trial)[0].sampler
+            found: Mapping[str, Any] = sampler.inherited(work.architecture)
+            return found
+
+        return given
 
 
 class Supernets:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:                               # imports torch
 
 KINDS = {
     "scratch": "trained from random weights, then scored",
-    "inherited": "trained on from its parent's weights, then scored",
+    "inherited": "inherited from another network's weights, trained on if so asked, then scored",
     "shared": "scored with weights shared by many networks: it was not trained on its own",
     "hypernetwork": "scored with weights that another network generated: it was not trained on its own",
     "proxy": "an estimate, not an accuracy of this network",

@@ -11,7 +11,7 @@ which is told it, stops. A stage with another supernet is a new `Site.settings`,
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from random import Random
 from typing import Any, NamedTuple, Protocol
 
@@ -63,3 +63,9 @@ class Sampler(Protocol):
     def report(self, step: Step) -> dict[str, Any]: ...         # after an epoch, for its payload: small JSON; learns nothing
     def state_dict(self) -> dict[str, Any]: ...
     def load_state_dict(self, state: dict[str, Any]) -> None: ...
+
+
+class Giver(Sampler, Protocol):
+    """A sampler from whose supernet networks of their own inherit weights (candidates with `Weights("inherit", ...)`)."""
+
+    def inherited(self, architecture: Architecture) -> Mapping[str, Tensor]: ...   # of `space.network`, without statistics

@@ -11,6 +11,20 @@ from torch import Tensor, nn
 from engine.nets.supernet import forget_statistics
 
 
+def calibrate(network: nn.Module, batches: Iterable[Tensor]) -> None:
+    """A network of its own takes the mean statistics of these batches; what it learns later moves on from there."""
+    norms = [(each, each.momentum) for each in network.modules() if isinstance(each, nn.modules.batchnorm._BatchNorm)]
+    for norm, _ in norms:
+        norm.reset_running_stats()
+        norm.momentum = None                                                # the mean of all that is seen
+    network.train()
+    with torch.no_grad():
+        for batch in batches:
+            network(batch)
+    for norm, momentum in norms:
+        norm.momentum = momentum
+
+
 @contextmanager
 def recalibrated(network: nn.Module, batches: Iterable[Tensor]) -> Iterator[None]:
     """Inside, the network in evaluation normalises by the mean statistics of these batches; afterwards it keeps none."""

@@ -40,6 +40,11 @@ class Whole:
     def choice(self, architecture: Architecture) -> Choice:
         return Choice(self.space.path(architecture))
 
+    def inherited(self, architecture: Architecture) -> dict[str, torch.Tensor]:
+        """The layers of a network that stands alone have the names that they have here."""
+        used = self.supernet.used(self.space.path(architecture))
+        return {name: weight.detach() for name, weight in self.supernet.named_parameters() if name in used}
+
     def report(self, step: Step) -> dict[str, Any]:
         strengths = norms(self.supernet)
         return {"strengths": strengths, "derived": self.derive(strengths).document()}

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from engine.architecture.architecture import Architecture
 from engine.events import Event
+from engine.heirs import Heirs
 from engine.insight import due, shown, trellis
 from engine.options import choice, integer, rate, real
 from engine.phases import Phases, Site, SupernetOptions, pictures
@@ -36,23 +37,32 @@ class Options(SupernetOptions):
                                   "paths with the largest products of strengths. both: rank what either finds.")
     keep: float = rate(0.5, help="Share of the edges that deletion leaves; in a space of paths it goes on down to one path.")
     paths: int = integer(4, low=1, high=1000, help="Strongest paths that are ranked with the shared weights.")
+    heirs: int = integer(1, low=0, high=1000,
+                         help="Of what was ranked, so many of the best go on as networks of their own with the weights that "
+                              "they had in the fabric, as the pruned fabric does in the paper.")
+    fine_tune: int = integer(10, low=0, high=10_000,
+                             help="Epochs in which they do, with a tenth of the estimation's learning rate; 0: they are "
+                                  "scored as they are.")
 
 
 PAPER = {"epochs": 43, "batch_size": 64, "lr": 0.01, "last_lr": 1e-5, "momentum": 0.9, "weight_decay": 5e-4,
          "extraction": "norm"}
-CPU = {"epochs": 10, "batch_size": 32, "lr": 0.05, "extraction": "both", "paths": 4}
+CPU = {"epochs": 10, "batch_size": 32, "lr": 0.05, "extraction": "both", "paths": 4, "fine_tune": 3}
 
 
 @strategy(title="Fabric: train all paths at once, keep the strong edges",
           paper="Saxena & Verbeek, NIPS 2016 (arXiv:1606.02492)",
           summary="The whole fabric is one network; once it is trained the strong paths, or all but weak edges, stay.",
-          needs={"supernet", "trellis"}, asks={"supernet", "shared", "scratch"}, presets={"paper": PAPER, "cpu": CPU})
+          needs={"supernet", "trellis"}, asks={"supernet", "shared", "inherit", "scratch"},
+          presets={"paper": PAPER, "cpu": CPU})
 class Fabric:
-    """Epochs of the whole fabric, then what is extracted from it, ranked with its weights; the best are finals."""
+    """Epochs of the whole fabric, then what is extracted from it, ranked with its weights; the best of that inherit the
+    weights and go on with them. The best are finals, from scratch."""
 
     def __init__(self, space: Any, options: Options, seed: int) -> None:
         self.space, self.options = space, options
         self.phases = Phases(options.epochs)
+        self.heirs = Heirs(options.heirs, options.fine_tune)
         self.proposed = 0
 
     @staticmethod
@@ -67,12 +77,15 @@ class Fabric:
         if self.phases.waiting or self.phases.trained is None:
             return []
         every = _extracted(self.space, self.options, self.phases.reports["strengths"])
+        if self.proposed == len(every):
+            return self.heirs.ask(slots, self.proposed)
         chosen = every[self.proposed:self.proposed + slots]
         self.proposed += len(chosen)
         found = [self.phases.ranked(architecture, how="extracted", why=why) for architecture, why in chosen]
         return [work for work in found if work is not None]
 
     def tell(self, work: Work, outcome: Outcome) -> list[Event]:
+        self.heirs.told(work, outcome)
         if not self.phases.told(work, outcome) or not isinstance(work, SupernetEpoch):
             return []
         events = pictures(work, outcome.payload)
@@ -84,10 +97,10 @@ class Fabric:
         return events
 
     def state_dict(self) -> dict[str, Any]:
-        return {"asked": self.phases.asked, "proposed": self.proposed}
+        return {"asked": self.phases.asked, "proposed": self.proposed, "heirs": self.heirs.asked}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        self.phases.asked, self.proposed = state["asked"], state["proposed"]
+        self.phases.asked, self.proposed, self.heirs.asked = state["asked"], state["proposed"], state.get("heirs", 0)
 
 
 def _extracted(space: Any, options: Options, strengths: Mapping[str, Any]) -> list[tuple[Architecture, str]]:

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from engine.nets.statistics import recalibrated
+from engine.nets.statistics import calibrate, recalibrated
 from engine.nets.supernet import Choice, Supernet, forget_statistics
 from engine.spec import parse_space
 from engine.training.sharing import Chosen
@@ -33,6 +33,20 @@ def test_inside_a_batch_norm_normalises_by_the_mean_of_the_batches() -> None:
         found = network.eval()(x)
     expected = (x - mean[:, None, None]) / (variance[:, None, None] + norm.eps).sqrt()
     assert torch.allclose(found, expected, atol=1e-6)
+
+
+def test_a_network_of_its_own_keeps_the_mean_of_the_batches_and_moves_on_from_there() -> None:
+    norm = nn.BatchNorm2d(2)
+    batches = [torch.randn(8, 2, 3, 3) * scale + scale for scale in (1.0, 3.0)]
+    norm.train()(torch.full((2, 2, 1, 1), 9.0) + torch.randn(2, 2, 1, 1))         # what it has seen before does not count
+    calibrate(nn.Sequential(norm), batches)
+    mean = torch.stack([b.mean((0, 2, 3)) for b in batches]).mean(0)
+    variance = torch.stack([b.var((0, 2, 3), correction=1) for b in batches]).mean(0)
+    assert norm.running_mean is not None and torch.allclose(norm.running_mean, mean, atol=1e-6)
+    assert norm.running_var is not None and torch.allclose(norm.running_var, variance, atol=1e-5)
+    assert norm.momentum == 0.1
+    norm(batches[0])
+    assert torch.allclose(norm.running_mean, 0.9 * mean + 0.1 * batches[0].mean((0, 2, 3)), atol=1e-6)
 
 
 def test_afterwards_it_keeps_none_even_if_something_went_wrong() -> None:

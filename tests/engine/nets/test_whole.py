@@ -54,6 +54,25 @@ def test_a_member_is_the_extracted_network_with_copied_weights(members: str, spa
         assert torch.allclose(net(x, Choice(space.path(architecture))), alone(x), rtol=0, atol=1e-10)
 
 
+@pytest.mark.parametrize("sparse", [False, True])
+def test_the_pruned_fabric_with_inherited_weights_gives_what_it_gives_inside_the_fabric(sparse: bool) -> None:
+    """Before any fine-tuning: same outputs, and a network that has nothing but what it uses."""
+    space = space_of("subgraphs", sparse)
+    whole = whole_of(space)
+    net, x = whole.supernet.double(), images()
+    pruned = space.pruned(norms(net), 0.6)
+    for architecture in (pruned, *space.strongest(norms(net), 2)):
+        alone = build(space.network(architecture, SHAPE, 5), SHAPE).double().train()
+        given = whole.inherited(architecture)
+        assert set(given) == {name for name, _ in alone.named_parameters()}
+        alone.load_state_dict(given, strict=False)
+        assert torch.allclose(alone(x), net(x, whole.choice(architecture)), rtol=0, atol=1e-10)
+        with torch.no_grad():
+            next(alone.parameters()).zero_()                # a copy: the fabric stays as it is
+        assert not torch.allclose(alone(x), net(x, whole.choice(architecture)), rtol=0, atol=1e-3)
+    assert len(space.edges(pruned)) < len(space.trellis.edges)
+
+
 def test_masking_all_edges_off_a_path_is_the_sequential_network() -> None:
     """In the whole fabric, by kernels of zero: the places off the path are constant, and nobody hears them."""
     space = space_of()

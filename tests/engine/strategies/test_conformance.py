@@ -145,8 +145,8 @@ def own(search: Search) -> list[Candidate]:
 
 
 def enough(search: Search, verdict: Verdict = scored, trials: int = TRIALS) -> bool:
-    """The budget is used up; or, with shared weights, all epochs came (or those until an alarm about skips) and something
-    was ranked where they succeeded."""
+    """The budget is used up; or, with shared weights, all epochs came (or those until an alarm about skips), something was
+    ranked where they succeeded, and what inherits weights came after it."""
     if search.spec.strategy.name not in SHARING:
         return len(own(search)) == trials
     epochs = [work for work in search.items if isinstance(work, SupernetEpoch)]
@@ -156,9 +156,11 @@ def enough(search: Search, verdict: Verdict = scored, trials: int = TRIALS) -> b
         return len(epochs) == 1 and not own(search)
     source = "generated" if "generated" in discover("strategies")[search.spec.strategy.name].facts["asks"] else "shared"
     shared = [work for work in own(search) if work.weights == Weights(source, epochs[-1].trial)]
+    heirs = [work for work in own(search) if work.weights == Weights("inherit", epochs[-1].trial)]
     o, last = search.spec.strategy.options, search.outcomes[len(epochs) - 1].payload
     stopped = getattr(o, "early_stop", "no") == "skips" and last["skips"] >= o.stop_skips
-    return (stopped or len(epochs) == o.epochs) and 1 <= len(shared) == len(own(search)) <= trials
+    return (stopped or len(epochs) == o.epochs) and 1 <= len(shared) and shared + heirs == own(search) and len(
+        own(search)) <= trials
 
 
 def test_there_are_strategies_to_test() -> None:

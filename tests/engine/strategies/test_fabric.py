@@ -14,6 +14,7 @@ import torch
 from engine import options
 from engine.architecture.architecture import Architecture
 from engine.events import Event
+from engine.leaderboard import leaderboard
 from engine.nets.whole import Whole
 from engine.phases import Site
 from engine.run import run
@@ -103,6 +104,33 @@ def test_sets_are_derived_where_a_convolution_beats_nothing_and_a_path_is_there_
     assert SETS.trellis.connects(SETS.edges(SETS.derived(nothing))) and SETS.skips(found) == 0
 
 
+def ranked(space: Space, scores: dict[int, float], **more: Any) -> list[Candidate]:
+    """The heirs of a search whose candidates have these scores, by their place in the ranking."""
+    strategy = Fabric(space, Options(epochs=1, extraction="path", paths=3, **more), 0)
+    [epoch] = strategy.ask(1)
+    strategy.tell(replace(epoch, trial=0), Outcome("done", 0.5, "shared", payload=report(space)))
+    every = [replace(work, trial=k) for k, work in enumerate(strategy.ask(9), 1)]
+    assert strategy.ask(9) == []                            # nothing is inherited before all have been heard of
+    for place, work in enumerate(every):
+        strategy.tell(work, Outcome("done", scores[place], "shared") if place in scores else Outcome("failed"))
+    found = strategy.ask(9)
+    assert strategy.ask(9) == []
+    return [work for work in found if isinstance(work, Candidate)]
+
+
+def test_the_best_of_the_ranking_go_on_with_the_weights_of_the_fabric() -> None:
+    heirs = ranked(PATHS, {0: 0.2, 1: 0.7, 2: 0.4}, heirs=2, fine_tune=5)
+    assert [work.parents for work in heirs] == [(2,), (3,)]
+    assert {work.weights for work in heirs} == {Weights("inherit", 0)}
+    assert all(work.fidelity == {"epochs": 5} and work.final_of is None for work in heirs)
+    assert "trial 2 has the shared score 0.7000" in heirs[0].origin["why"].lower()
+
+
+def test_what_failed_is_inherited_by_nobody_and_without_heirs_there_are_none() -> None:
+    assert [work.parents for work in ranked(PATHS, {2: 0.4}, heirs=3)] == [(3,)]
+    assert ranked(PATHS, {}, heirs=3) == [] and ranked(PATHS, {0: 0.2}, heirs=0) == []
+
+
 def test_the_picture_is_the_trellis_with_the_strongest_path() -> None:
     strategy = Fabric(PATHS, Options(epochs=2), 0)
     [epoch] = strategy.ask(1)
@@ -138,16 +166,22 @@ def test_the_sampler_trains_all_and_stands_for_the_first_that_is_ranked() -> Non
 
 def test_a_search_on_digits_ends_with_a_final_trained_from_scratch(tmp_path: Path) -> None:
     spec = parse({"space": {"kind": "fabric", "layers": 3, "scales": 3, "channels": 4, "members": "subgraphs"},
-                  "strategy": {"name": "fabric", "preset": "cpu", "epochs": 2, "paths": 2},
+                  "strategy": {"name": "fabric", "preset": "cpu", "epochs": 2, "paths": 2, "fine_tune": 1},
                   "dataset": {"name": "digits", "train_limit": 128},
                   "estimation": {"name": "shared", "preset": "cpu", "epochs": 2}})
     events: list[Event] = []
     search = run(spec, tmp_path / "search", tmp_path / "data", "cpu", events.append)
     kinds = [type(work).__name__ for work in search.items]
-    assert kinds[:2] == ["SupernetEpoch"] * 2 and set(kinds[2:]) == {"Candidate"} and 3 <= len(kinds[2:]) <= 4
+    assert kinds[:2] == ["SupernetEpoch"] * 2 and set(kinds[2:]) == {"Candidate"} and 4 <= len(kinds[2:]) <= 5
     assert all(outcome.ok for outcome in search.outcomes.values())
     final = search.items[-1]
     assert isinstance(final, Candidate) and final.final_of is not None and search.best is not None
     assert search.outcomes[final.trial].score_kind == "scratch" and search.best[0].trial == final.trial
-    assert {search.outcomes[work.trial].score_kind for work in search.items[2:-1]} == {"shared"}
+    assert [search.outcomes[work.trial].score_kind for work in search.items[2:-1]] == ["shared"] * (len(kinds) - 4) + [
+        "inherited"]
+    heir, final_of = search.items[-2], search.items[final.final_of]
+    assert isinstance(heir, Candidate) and heir is final_of and final.weights == Weights()
+    assert search.outcomes[heir.trial].spend["epochs"] == 1 and search.outcomes[heir.trial].artifact
+    order = [row["score_kind"] for row in leaderboard(spec, ((w, search.outcomes[w.trial]) for w in search.items))]
+    assert order == ["scratch", "inherited", *["shared"] * (len(kinds) - 4)]
     assert all(len(json.dumps(event.document())) < 4096 for event in events)
