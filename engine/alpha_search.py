@@ -1,4 +1,4 @@
-"""The outer layer of every mixture: epochs until the last or an alarm, then the architecture that the alphas stand for."""
+"""The outer layer of every mixture: epochs until the last or an alarm, then the architecture that it stands for."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from engine.architecture.architecture import Architecture
+from engine.derivation import DeriveOptions, answers, tuning, why
 from engine.events import Event
 from engine.phases import Phases, SupernetOptions, pictures
 from engine.spaces.space import Space
@@ -14,8 +15,8 @@ from engine.work import Outcome, SupernetEpoch, Work
 
 
 @dataclass(frozen=True)
-class AlphaOptions(StopOptions, SupernetOptions):
-    """Of a method whose alphas descend: training of the shared weights, and when to end early."""
+class AlphaOptions(DeriveOptions, StopOptions, SupernetOptions):
+    """Of a method whose alphas descend: training of the shared weights, when to end early, how to derive."""
 
 
 class AlphaSearch:
@@ -25,29 +26,45 @@ class AlphaSearch:
         self.options = options
         self.phases = Phases(options.epochs)
         self.watch = Watch(options)
+        self.searched: int | None = None        # epochs before the first removal; None until then
         self.ranked = False
 
     def ask(self, slots: int) -> list[Work]:
-        if epoch := self.phases.epoch():
+        if epoch := self.phases.epoch(**self._settings()):
             return [epoch]
         if self.phases.waiting or self.ranked or self.phases.trained is None:
             return []
         self.ranked = True
-        derived = Architecture(**(self.watch.keep or self.phases.reports["derived"]))
-        why = self.watch.alarm or f"What the alphas stand for after {self.phases.asked:,} epochs."
-        work = self.phases.ranked(derived, how="derived", why=why)
+        report = self.phases.reports
+        if self.searched is not None:
+            found, because = report["derived"], why(report)
+        else:
+            found = self.watch.keep or report["derived"]
+            because = self.watch.alarm or f"What the alphas stand for after {self.phases.asked:,} epochs."
+        work = self.phases.ranked(Architecture(**found), how="derived", why=because)
         return [work] if work else []
 
     def tell(self, work: Work, outcome: Outcome) -> list[Event]:
         if not (self.phases.told(work, outcome) and isinstance(work, SupernetEpoch)):
             return []
-        events = self.watch.hear(work, outcome.payload)
+        report = outcome.payload
+        if self.searched is not None:
+            return pictures(work, report) + answers(work, report)
+        events = self.watch.hear(work, report)
         if self.watch.alarm:
             self.phases.stop()
-        return pictures(work, outcome.payload) + events
+        if self.phases.ended and self.options.derivation == "perturbation":
+            self.searched = self.phases.heard
+            self.phases.extend(report["rounds"] * self.options.tuning_epochs)
+        return pictures(work, report) + events
 
     def state_dict(self) -> dict[str, Any]:
         return {"asked": self.phases.asked, "ranked": self.ranked}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self.phases.asked, self.ranked = state["asked"], state["ranked"]
+
+    def _settings(self) -> dict[str, Any]:
+        if self.searched is None:
+            return {}
+        return tuning(self.options, self.searched, self.phases.heard - self.searched, self.phases.reports["rounds"])

@@ -48,7 +48,8 @@ class SupernetOptions:
 @dataclass(frozen=True)
 class Site:
     """Where a sampler is made: the space and the method's options, the data's shape, and what the epoch's work says
-    beside them (`settings`: the stage of a method that changes its supernet)."""
+    beside them (`settings`: the stage of a method that changes its supernet; under `plan` other fields of the
+    `SharingPlan`)."""
 
     space: Any                                  # offers `supernet` (engine.architecture.relaxed)
     options: Any
@@ -87,9 +88,18 @@ class Phases:
         self.asked += 1
         return SupernetEpoch(self.asked - 1, {"how": "supernet"}, continues=self.trained, settings=settings)
 
+    @property
+    def ended(self) -> bool:
+        """The last epoch was told: like `over`, but known while rows are replayed."""
+        return self.heard >= self.epochs
+
     def stop(self) -> None:
         """No epoch follows."""
-        self.epochs = self.asked
+        self.epochs = self.heard
+
+    def extend(self, epochs: int) -> None:
+        """So many follow those that were told."""
+        self.epochs = self.heard + epochs
 
     def ranked(self, architecture: Architecture, **origin: Any) -> Candidate | None:
         """An architecture to score with the shared weights; None where there are none."""

@@ -251,6 +251,8 @@ def _misfits(take: Mapping[str, Any]) -> Iterator[Problem]:
     yield from take["filter"].fits(dataset)
     if fits := getattr(take["estimation"].options, "fits", None):
         yield from fits(take["space"], dataset)
+    if suits := getattr(take["strategy"].options, "suits", None):
+        yield from suits(kind)
 
 
 def _untimed(take: Mapping[str, Any]) -> Iterator[Problem]:

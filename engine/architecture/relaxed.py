@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from engine.architecture.graph import Graph, Node
 
@@ -92,3 +93,21 @@ def merged(relaxed: Relaxed) -> Relaxed:
             first[key] = node.name
         nodes.append(node._replace(inputs=inputs))
     return Relaxed(Graph(tuple(nodes), relaxed.graph.output), relaxed.tables, relaxed.places)
+
+
+def choosable(space: Any, tables: Mapping[str, Table]) -> dict[str, tuple[int, ...]]:
+    """By table of a space's supernet the columns that an architecture can have: all, or all but none."""
+    found: dict[str, set[int]] = {}
+    for column in range(max(len(table.ops) for table in tables.values())):
+        wanted = {each: [[float(k == column) for k in range(len(t.ops))] for _ in t.edges] for each, t in tables.items()}
+        for name, rows in space.path(space.derived(wanted)).items():
+            found.setdefault(name, set()).update(k for row in rows for k in row)
+    return {name: tuple(sorted(columns)) for name, columns in found.items()}
+
+
+def heard(relaxed: Relaxed, node: Node) -> tuple[str, tuple[int, ...]] | None:
+    """Of a sum of mixtures, all of one table: the table and their rows, the edges between which a node chooses."""
+    if node.op != "add" or node.name in relaxed.places or any(name not in relaxed.places for name in node.inputs):
+        return None
+    places = [relaxed.places[name] for name in node.inputs]
+    return (places[0][0], tuple(row for _, row in places)) if len({table for table, _ in places}) == 1 else None

@@ -113,6 +113,7 @@ class Supernets:
         strategy: Any = discover("strategies")[context.spec.strategy.name].factory
         plan = SharingPlan(settings.get("epochs", wanted.epochs), wanted.batch_size, wanted.lr, wanted.last_lr,
                            wanted.momentum, wanted.weight_decay, wanted.clip, self.seed, **wanted.schedule())
+        plan = replace(plan, **settings.get("plan", {}))
         sharing = Sharing(strategy.sampler(site), context.data, self.options.arch_share, plan, context.device)
         if state is not None:
             sharing.load_state_dict(dict(state))

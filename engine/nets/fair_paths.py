@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from random import Random
 
-from engine.architecture.relaxed import Path
+from engine.architecture.relaxed import Path, choosable
 from engine.nets.paths import Paths
 from engine.nets.sampler import Draw, Step
 from engine.nets.supernet import Choice
@@ -18,7 +18,7 @@ class FairPaths(Paths):
 
     def __init__(self, site: Site) -> None:
         super().__init__(site)
-        self.columns = {name: self._taken(name) for name in self.supernet.relaxed.tables}
+        self.columns: Mapping[str, Sequence[int]] = choosable(self.space, self.supernet.relaxed.tables)
         self.count = max(map(len, self.columns.values()))               # paths of a step
 
     def draw(self, step: Step) -> Sequence[Draw]:
@@ -32,12 +32,3 @@ class FairPaths(Paths):
             rounds = -(-self.count // len(columns))
             orders[name] = [[k for _ in range(rounds) for k in rng.sample(columns, len(columns))] for _ in table.edges]
         return [{name: tuple((order[k],) for order in rows) for name, rows in orders.items()} for k in range(self.count)]
-
-    def _taken(self, name: str) -> list[int]:
-        """The columns that an architecture can have: all, or all but none."""
-        tables = self.supernet.relaxed.tables
-        found: set[int] = set()
-        for column in range(len(tables[name].ops)):
-            wanted = {each: [[float(k == column) for k in range(len(t.ops))] for _ in t.edges] for each, t in tables.items()}
-            found.update(k for row in self.space.path(self.space.derived(wanted))[name] for k in row)
-        return sorted(found)

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from engine.architecture.architecture import Architecture
 from engine.architecture.cost import measure
 from engine.architecture.graph import Graph, Node, Shape
-from engine.architecture.relaxed import Path, Relaxed, Table
+from engine.architecture.relaxed import Path, Relaxed, Table, heard
 from engine.errors import fail
 from engine.nets.alphas import Alphas
 from engine.nets.auxiliary import source_of
 from engine.nets.mixture import Learning, Mixture
-from engine.nets.supernet import Choice
 from engine.phases import Site
 
 Joins = Mapping[str, tuple[str, tuple[int, ...]]]       # by table of a node: the table and the rows of its edges
@@ -43,8 +41,8 @@ def partial(relaxed: Relaxed, shape: Shape, parts: int) -> tuple[Relaxed, Joins]
     tables, places = dict(relaxed.tables), dict(relaxed.places)
     joins: dict[str, tuple[str, tuple[int, ...]]] = {}
     for node in relaxed.graph:
-        if node.op == "add" and node.name not in relaxed.places and all(name in relaxed.places for name in node.inputs):
-            owner, rows = relaxed.places[node.inputs[0]][0], tuple(relaxed.places[name][1] for name in node.inputs)
+        if found := heard(relaxed, node):
+            owner, rows = found
             ends = tuple(relaxed.tables[owner].edges[row] for row in rows)
             table = f"{owner}: edges to {ends[0].rpartition(' ')[2]}"
             tables[table], places[node.name], joins[table] = Table(("share",), ends), (table, 0), (owner, rows)
@@ -66,12 +64,11 @@ class Partial(Mixture):
                 found[owner][row] = [share * chance for chance in found[owner][row]]
         return found
 
-    def choice(self, architecture: Architecture) -> Choice:
+    def completed(self, path: Path) -> Path:
         """An edge without operations takes no part, nor do the channels that go by it."""
-        path: Path = self.space.path(architecture)
         edges = {name: (tuple(k for k, row in enumerate(rows) if path[owner][row]),)
                  for name, (owner, rows) in self.joins.items()}
-        return Choice({**path, **edges})
+        return {**path, **edges}
 
 
 def _within(edge: Node, known: Mapping[str, Node]) -> set[str]:
@@ -109,6 +106,5 @@ def _bypass(edge: Node, source: str, shapes: Mapping[str, Shape], count: int, pa
     if nodes and halved:
         kernel = 3 if any(side % 2 for side in shapes[source][1:]) else 2
         nodes.append(Node(f"{edge.name}_pooled", "max_pool", (nodes[-1].name,), {"kernel": kernel, "stride": 2}))
-    heard = (edge.name, *(node.name for node in nodes[-1:]))
-    joined = Node(f"{edge.name}_join", "concat", heard)
+    joined = Node(f"{edge.name}_join", "concat", (edge.name, *(node.name for node in nodes[-1:])))
     return [*nodes, joined, Node(f"{edge.name}_mixed", "shuffle", (joined.name,), {"groups": parts})]

@@ -34,8 +34,8 @@ class Step(Protocol):
 
     number: int                                 # over all epochs, from 0
     epoch: int                                  # from 0
-    closing: bool                               # a step in which the sampler alone learns
-    position: int                               # in its epoch; of a closing step: among these
+    closing: bool                               # a step in which the sampler alone learns, after the others or before
+    position: int                               # among the weight steps of its epoch, or among those before or after them
     progress: float                             # of all epochs, from 0 to 1
     rng: Random                                 # of this step alone
     rate: float                                 # of the weights
@@ -47,11 +47,13 @@ class Step(Protocol):
     def train_loss(self, choice: Any) -> Tensor: ...            # on the step's batch of w-train
     def validation_loss(self, choice: Any) -> Tensor: ...       # on its batch of arch-val
     def validation_score(self, choice: Any) -> float: ...       # accuracy there; a reward
+    def score(self, choice: Any) -> float: ...                  # accuracy on all of arch-val
     def velocities(self) -> Sequence[Tensor | None]: ...        # of each weight, as `supernet.parameters()` lists them
 
 
 class Sampler(Protocol):
-    """Draws what of the supernet takes part in a step, and learns. All it knows is in `state_dict`."""
+    """Draws what of the supernet takes part in a step, and learns. All it knows is in `state_dict`. One with a number
+    `opening` has so many steps of its own before the weight steps of an epoch, which are like closing steps."""
 
     @property
     def supernet(self) -> nn.Module: ...        # forward(inputs, choice)

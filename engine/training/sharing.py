@@ -29,7 +29,8 @@ PROBES = 8                                      # batches on which the supernet 
 class SharingPlan:
     """How the shared weights learn: SGD with half a cosine from `lr` to `last_lr`, a step of it an epoch; with a `cycle` of
     so many epochs it starts anew after them, each time `growth` times as long. `adam`: its two betas and epsilon, if it
-    takes the place of SGD; `smooth`: the cosine moves in every step."""
+    takes the place of SGD; `smooth`: the cosine moves in every step. The cosine starts with the epoch `begun` and is
+    `length` epochs long, if that is not all of them."""
 
     epochs: int
     batch_size: int
@@ -44,13 +45,15 @@ class SharingPlan:
     growth: int = 2
     adam: tuple[float, float, float] | None = None
     smooth: bool = False
+    begun: int = 0
+    length: int | None = None
 
     def rate(self, epoch: float) -> float:
         """Epochs beyond the planned ones go on with the last one."""
-        length, begun = self.cycle or self.epochs, 0
+        length, begun = self.cycle or self.length or self.epochs, self.begun
         while self.cycle and epoch >= begun + length:
             begun, length = begun + length, length * self.growth
-        part = min(1.0, (epoch - begun) / length)
+        part = min(1.0, max(0.0, epoch - begun) / length)
         return self.last_lr + (self.lr - self.last_lr) * (1 + math.cos(math.pi * part)) / 2
 
 
@@ -112,6 +115,9 @@ class Moment:
         found: float = (self.sharing.supernet(inputs, choice).argmax(1) == labels).float().mean().item()
         return found
 
+    def score(self, choice: Any) -> float:
+        return self.sharing.score(choice)
+
     def velocities(self) -> list[Tensor | None]:
         state = self.sharing.optimizer.state
         return [state[weight].get("momentum_buffer") if weight in state else None for weight in self.sharing.weights]
@@ -144,7 +150,8 @@ class Sharing:
         self.learning = task_of(self.w_train, plan.batch_size, plan.seed, device)
         self.choosing = task_of(self.arch_val, plan.batch_size, stream_seed(plan.seed, "choosing"), device)
         self.weight_steps = self.learning.steps_per_epoch
-        self.steps_per_epoch = self.weight_steps + sampler.closing
+        self.opening: int = getattr(sampler, "opening", 0)
+        self.steps_per_epoch = self.opening + self.weight_steps + sampler.closing
         self.step = self.epoch = self.position = 0                  # steps and epochs that are done, steps of this epoch
         self.sums = {"loss": 0.0, "right": 0.0, "seen": 0.0}        # of this epoch's weight steps
 
@@ -153,11 +160,12 @@ class Sharing:
         if self.position == 0:
             self.sums = dict.fromkeys(self.sums, 0.0)
         seed_torch(stream_seed(self.plan.seed, "supernet step", self.step), self.device.startswith("cuda"))
-        closing = self.position - self.weight_steps
-        moment = Moment(self, self.step, self.epoch, self.position if closing < 0 else closing)
-        moment.closing = closing >= 0
+        begun = self.position - self.opening
+        closing = begun - self.weight_steps
+        moment = Moment(self, self.step, self.epoch, self.position if begun < 0 else begun if closing < 0 else closing)
+        moment.closing = begun < 0 or closing >= 0
         self.sampler.learn(moment)
-        if closing < 0:
+        if not moment.closing:
             self._learn(moment)
         self.step, self.position = self.step + 1, self.position + 1
         if self.position < self.steps_per_epoch:
@@ -243,7 +251,10 @@ class Sharing:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self.supernet.load_state_dict(state["supernet"])
+        decays = [group["weight_decay"] for group in self.optimizer.param_groups]       # the plan's, not what was saved
         self.optimizer.load_state_dict(state["optimizer"])
+        for group, decay in zip(self.optimizer.param_groups, decays, strict=True):
+            group["weight_decay"] = decay
         self.sampler.load_state_dict(state["sampler"])
         for task, held in zip((self.learning, self.choosing), state["tasks"], strict=True):
             task.load_state_dict(held)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from engine.alpha_search import AlphaOptions, AlphaSearch
 from engine.options import options_of
 from engine.spec import parse_space
@@ -42,3 +44,46 @@ def test_the_architecture_of_before_the_alarm_is_ranked_and_a_replay_comes_to_th
         [ranked] = search.ask(1)
         assert isinstance(ranked, Candidate) and ranked.architecture.document() == report(3, 0)["derived"]
         assert "Stopped" in ranked.origin["why"] and search.ask(1) == []
+
+
+def removing(done: int) -> Outcome:
+    return Outcome("done", 0.5, "shared", payload={**report(done % 2 + 2, 1.0 + 9 * (done > 1)), "rounds": 2, "agreed": 1,
+                                                   "answered": 4, "tables": {}, "without": {}})
+
+
+@pytest.mark.parametrize("early_stop", ["no", "curvature"])
+def test_removals_follow_the_last_epoch_or_the_alarm_and_a_replay_comes_to_the_same(early_stop: str) -> None:
+    options = AlphaOptions(epochs=4, derivation="perturbation", tuning_epochs=2, early_stop=early_stop, stop_window=1,
+                           stop_delta=1, stop_start=0)
+    searched = 3 if early_stop == "curvature" else 4
+    search, told = AlphaSearch(SPACE, options, 0), []
+    for number in range(searched + 4):
+        [epoch] = search.ask(1)
+        assert isinstance(epoch, SupernetEpoch) and epoch.continues == (number - 1 if number else None)
+        assert epoch.settings.get("round") == {searched: 0, searched + 2: 1}.get(number)
+        assert bool(epoch.settings) == (number >= searched)
+        told.append((replace(epoch, trial=number), removing(number)))
+        search.tell(*told[-1])
+        again = AlphaSearch(SPACE, options, 0)
+        for pair in told:
+            again.tell(*pair)
+        again.load_state_dict(search.state_dict())
+        asked = again.ask(1)
+        search = again if number % 2 else search
+        if number % 2:
+            search.phases.asked = len(told)
+        assert isinstance(asked[0], Candidate) == (number == searched + 3)
+        search.ranked = False
+    [ranked] = search.ask(1)
+    assert isinstance(ranked, Candidate) and ranked.architecture.document() == told[-1][1].payload["derived"]
+    assert "2 rounds of removals" in ranked.origin["why"] and search.ask(1) == []
+
+
+def test_a_failure_between_removals_leaves_what_there_was() -> None:
+    search = AlphaSearch(SPACE, AlphaOptions(epochs=1, derivation="perturbation"), 0)
+    for number in range(3):
+        [epoch] = search.ask(1)
+        assert isinstance(epoch, SupernetEpoch)
+        search.tell(replace(epoch, trial=number), removing(number) if number < 2 else Outcome("failed"))
+    [ranked] = search.ask(1)
+    assert isinstance(ranked, Candidate) and ranked.weights.trial == 1

@@ -55,6 +55,21 @@ def test_it_can_be_stopped_early() -> None:
     assert phases.over and phases.epoch() is None
 
 
+def test_it_can_be_extended_and_a_replay_without_asking_comes_to_the_same() -> None:
+    live, replay = Phases(2), Phases(2)
+    for phases, asking in ((live, True), (replay, False)):
+        for k in range(2):
+            assert not phases.ended
+            if asking:
+                phases.epoch()
+            phases.told(SupernetEpoch(k, trial=k), DONE)
+        assert phases.ended
+        phases.extend(3)
+    assert live.epochs == replay.epochs == 5 and not live.over
+    replay.asked = live.asked
+    assert live.epoch(a=1) == replay.epoch(a=1) == SupernetEpoch(2, {"how": "supernet"}, continues=1, settings={"a": 1})
+
+
 def test_candidates_are_none_of_its_business() -> None:
     phases = Phases(1)
     assert not phases.told(Candidate(POINT), DONE) and phases.heard == 0

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from engine.architecture.cost import measure
-from engine.architecture.relaxed import extracted, kept, merged
+from engine.architecture.relaxed import choosable, extracted, heard, kept, merged
 from engine.registry import discover
 from engine.spec import parse_space
 
@@ -54,6 +54,24 @@ def test_what_strengths_stand_for_is_a_member(kind: str) -> None:
     space, rng = space_of(kind), Random(1)
     for _ in range(20):
         assert space.contains(space.derived(strengths(space, rng)))
+
+
+@ALL
+def test_what_an_architecture_can_have_is_all_or_all_but_none(kind: str) -> None:
+    space = space_of(kind)
+    tables = space.supernet(SHAPE, 10).tables
+    found, taken = choosable(space, tables), {name: set[int]() for name in tables}
+    for seed in range(200):
+        for name, rows in space.path(space.sample(Random(seed)).architecture).items():
+            taken[name].update(k for row in rows for k in row)
+    assert {name: set(columns) for name, columns in found.items()} == taken
+
+
+def test_the_edges_between_which_a_node_chooses() -> None:
+    for kind, wanted in (("darts_cell", {(name, rows) for name in ("normal", "reduce") for rows in ((0, 1), (2, 3, 4))}),
+                         ("nas_bench_201", {("cell", (0,)), ("cell", (1, 2)), ("cell", (3, 4, 5))})):
+        relaxed = space_of(kind).supernet(SHAPE, 10)
+        assert {found for node in relaxed.graph if (found := heard(relaxed, node))} == wanted
 
 
 @ALL

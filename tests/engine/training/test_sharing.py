@@ -170,6 +170,28 @@ def test_closing_steps_are_the_samplers_alone() -> None:
     assert sharing.step == w + 3 and Closing.calls == [(0, k) for k in range(w)] + [(0, k) for k in range(3)]
 
 
+def test_opening_steps_come_first_and_move_no_weights() -> None:
+    class Opening(Paths):
+        opening = 2
+        calls: list[tuple[bool, int, float]] = []
+
+        def learn(self, step: Any) -> None:
+            choice = self.choice(SPACE.sample(Random(0)).architecture)
+            self.calls.append((step.closing, step.position, step.score(choice) if step.closing else 0.0))
+
+    seed_torch(0, cuda=False)
+    sharing = Sharing(Opening(Site(SPACE, None, (1, 8, 8), 2, 0)), splits(), 0.5, PLAN)
+    before = [weight.detach().clone() for weight in sharing.weights]
+    for _ in range(2):
+        sharing.advance()
+    assert all(torch.equal(a, b) for a, b in zip(before, sharing.weights, strict=True)) and sharing.supernet.training
+    while not sharing.advance():
+        pass
+    assert sharing.step == sharing.steps_per_epoch == 2 + sharing.weight_steps
+    assert [call[:2] for call in Opening.calls] == [(True, 0), (True, 1)] + [(False, k) for k in range(sharing.weight_steps)]
+    assert Opening.calls[0] == (True, 0, Opening.calls[1][2]) and 0 <= Opening.calls[0][2] <= 1
+
+
 def test_parts_of_a_batch_and_weights_of_draws() -> None:
     """Two halves with half the weight each are not the whole batch: each has its own statistics."""
     architecture = SPACE.sample(Random(0)).architecture
@@ -212,6 +234,20 @@ def test_the_rate_is_half_a_cosine_by_epochs() -> None:
 
 def test_beyond_the_planned_epochs_the_last_rate_stays() -> None:
     assert PLAN.rate(5) == PLAN.rate(400) == pytest.approx(0.01)
+
+
+def test_a_cosine_may_begin_later_and_be_shorter_than_the_training() -> None:
+    plan = replace(PLAN, epochs=9, begun=2, length=4)
+    assert plan.rate(0) == plan.rate(2) == 0.1 and plan.rate(4) == pytest.approx(0.055) and plan.rate(6) == plan.rate(8)
+
+
+def test_a_state_is_taken_up_with_the_weight_decay_of_the_plan() -> None:
+    first, other = made(), made(plan=replace(PLAN, weight_decay=0.5))
+    for _ in range(2):
+        first.advance()
+    other.load_state_dict(first.state_dict())
+    assert [group["weight_decay"] for group in other.optimizer.param_groups] == [0.5]
+    assert other.step == 2 and len(other.optimizer.state) == len(first.optimizer.state)
 
 
 def test_a_cosine_with_restarts_starts_anew_and_takes_longer_each_time() -> None:
