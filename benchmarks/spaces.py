@@ -1,5 +1,6 @@
-"""How quick the space editor is: architectures drawn a second, milliseconds for an identity, delay of the live facts, and
-how many times quicker the 32 samples of the facts are priced than by writing each network (`pricing`, processor time).
+"""How quick the space editor is: architectures drawn a second (of the clock, and of the processor), milliseconds for an
+identity, delay of the live facts, and how many times quicker the 32 samples of the facts are priced than by writing each
+network (`pricing`, processor time).
 
     .venv/bin/python benchmarks/spaces.py [--repeats 40]
 """
@@ -29,7 +30,7 @@ from django.test import RequestFactory  # noqa: E402
 from apps.spaces import views  # noqa: E402
 from apps.spaces.selectors import smallest  # noqa: E402
 from engine import api  # noqa: E402
-from engine.architecture.cost import measure  # noqa: E402
+from engine.architecture.cost import Total, measure  # noqa: E402
 
 DRAWN = 20_000
 IDENTITIES = 100
@@ -42,17 +43,35 @@ def timed(action: Callable[[], object]) -> float:
     return time.perf_counter() - start
 
 
-def pricing(document: dict[str, str], space: Any, repeats: int) -> float:
-    """The processor time of pricing samples network by network, over that of adding up only what is new; in turns."""
+def pricing(document: dict[str, str], space: Any, repeats: int) -> dict[str, float]:
+    """The processor time of pricing samples network by network, over that of adding up only what is new; in turns.
+    And the share of the samples that cannot be built on the input: both ways have to find them."""
     told, classes = api.reading({"name": smallest(document)})
     shape = tuple(told)
-    written, tallied = 0.0, 0.0
+    written, tallied, infeasible = 0.0, 0.0, 0
     for seed in range(repeats):
         points = [p.architecture for p in space.sample_many(Random(seed), 32)]
         known: dict[Any, Any] = {}
-        written += spent(lambda points=points: [measure(space.network(a, shape, classes), shape) for a in points])
-        tallied += spent(lambda points=points, known=known: [space.total(a, shape, classes, known) for a in points])
-    return round(written / tallied, 1)
+        networks: list[Total | None] = []
+        totals: list[Total | None] = []
+        written += spent(lambda points=points, found=networks: found.extend(priced(
+            lambda a: measure(space.network(a, shape, classes), shape).total, points)))
+        tallied += spent(lambda points=points, found=totals, known=known: found.extend(priced(
+            lambda a: space.total(a, shape, classes, known), points)))
+        assert networks == totals
+        infeasible += totals.count(None)
+    return {"pricing": round(written / tallied, 1), "infeasible": round(infeasible / (32 * repeats), 3)}
+
+
+def priced(price: Callable[[Any], Total], points: list[Any]) -> list[Total | None]:
+    """What each costs; None where it cannot be built."""
+    found: list[Total | None] = []
+    for point in points:
+        try:
+            found.append(price(point))
+        except api.Invalid:
+            found.append(None)
+    return found
 
 
 def spent(action: Callable[[], object]) -> float:
@@ -75,8 +94,9 @@ def figures(kind: str, preset: str, repeats: int) -> dict[str, float | str]:
 
     delays = sorted(timed(lambda seed=seed: edit(seed)) for seed in range(repeats))      # type: ignore[misc]
     work = [spent(lambda seed=seed: edit(seed)) for seed in range(repeats)]      # type: ignore[misc]
-    return {"kind": kind, "preset": preset, "pricing": pricing(document, space, max(1, repeats // 10)),
+    return {"kind": kind, "preset": preset, **pricing(document, space, max(1, repeats // 10)),
             "drawn_per_second": round(DRAWN / timed(lambda: space.sample_many(Random(1), DRAWN))),
+            "drawn_per_processor_second": round(DRAWN / spent(lambda: space.sample_many(Random(1), DRAWN))),
             "identity_ms": round(1000 * median(timed(lambda a=a: space.canonical(a)) for a in points), 3),
             "facts_p50_ms": round(1000 * median(delays), 1), "facts_p95_ms": round(1000 * quantiles(delays, n=20)[-1], 1),
             "facts_processor_p95_ms": round(1000 * quantiles(work, n=20)[-1], 1)}

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import gc
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from random import Random
 from typing import Any
 
@@ -59,7 +61,7 @@ class Columns:
             found |= (column == value).astype(np.bool_)
         return found
 
-    def rows(self) -> list[Config]:
+    def rows(self) -> Iterator[Config]:
         """The configs, in the order of the decisions, with the active decisions only."""
         names = tuple(self.values)
         columns = []
@@ -70,10 +72,23 @@ class Columns:
                 values[~mask] = ABSENT
             columns.append(values.tolist())
         if all(mask is None for mask in self.active.values()):
-            return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
-        return [{name: value for name, value in zip(names, row, strict=True) if value is not ABSENT}
-                for row in zip(*columns, strict=True)]
+            return (dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True))
+        return ({name: value for name, value in zip(names, row, strict=True) if value is not ABSENT}
+                for row in zip(*columns, strict=True))
 
 
-def sample_many(parameters: Sequence[Parameter], rng: Random, count: int) -> list[Config]:
+@contextmanager
+def uncollected() -> Iterator[None]:
+    """For making many objects that are all kept and hold no circles: the garbage collector, which would go through all of
+    them again and again, waits until they are there."""
+    running = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if running:
+            gc.enable()
+
+
+def sample_many(parameters: Sequence[Parameter], rng: Random, count: int) -> Iterator[Config]:
     return Columns(parameters, rng, count).rows()

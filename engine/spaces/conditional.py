@@ -60,8 +60,12 @@ class Conditional(Proposals, ABC):
         return self.beside(self.architecture(genotype.sample(self._decisions, rng)), rng)
 
     def sample_many(self, rng: Random, count: int) -> list[Proposal]:
-        drawn = [self.architecture(config) for config in sampling.sample_many(self._decisions, rng, count)]
-        return self.beside_many(drawn, rng)
+        with sampling.uncollected():
+            return self.beside_many(self.drawn(sampling.Columns(self._decisions, rng, count)), rng)
+
+    def drawn(self, columns: sampling.Columns) -> list[Architecture]:
+        """The architectures whose decisions stand in these columns."""
+        return [self.architecture(config) for config in columns.rows()]
 
     def mutate(self, architecture: Architecture, rng: Random) -> Architecture:
         return self.architecture(genotype.mutate(self._decisions, self.config(architecture), rng))

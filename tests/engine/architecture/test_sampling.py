@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 from collections import Counter
 from random import Random
 
 import pytest
 
 from engine.architecture import genotype
-from engine.architecture.sampling import sample_many
+from engine.architecture.sampling import sample_many, uncollected
 from engine.registry import discover
 from engine.spaces.space import Parameter
 from engine.spec import parse_space
@@ -35,8 +36,30 @@ def test_the_shares_are_those_of_single_draws() -> None:
 
 
 def test_the_seed_decides() -> None:
-    one, same, other = (sample_many(TREE, Random(seed), 50) for seed in (3, 3, 4))
+    one, same, other = (list(sample_many(TREE, Random(seed), 50)) for seed in (3, 3, 4))
     assert one == same != other
+
+
+def test_the_garbage_collector_waits_and_comes_back() -> None:
+    assert gc.isenabled()
+    with uncollected():
+        with uncollected():                         # as two threads may do
+            assert not gc.isenabled()
+        assert not gc.isenabled()
+    assert gc.isenabled()
+
+
+def test_the_garbage_collector_comes_back_after_a_fault_and_only_where_it_was() -> None:
+    with pytest.raises(IndexError), uncollected():
+        _ = [][0]
+    assert gc.isenabled()
+    gc.disable()
+    try:
+        with uncollected():
+            pass
+        assert not gc.isenabled()
+    finally:
+        gc.enable()
 
 
 @pytest.mark.parametrize("kind", sorted(discover("spaces")))

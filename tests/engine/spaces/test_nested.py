@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from random import Random
 from typing import Any
 
 import pytest
 
+from engine.architecture import sampling
 from engine.architecture.architecture import Architecture
 from engine.architecture.graph import Graph, Node
 from engine.errors import Invalid
@@ -50,6 +52,29 @@ def test_samples_and_mutants_come_back() -> None:
         mutant = TOY.mutate(proposal.architecture, rng)
         assert TOY.contains(proposal.architecture) and TOY.contains(mutant) and mutant != proposal.architecture
     assert not TOY.contains(Architecture("chain", GENOTYPE))
+
+
+class Ragged(Toy):
+    """Decisions alone, in a row, out of their order, and none at all."""
+
+    def form(self) -> Mapping[str, Any]:
+        return {"alone": "a", "turned": ["c", "b"], "deep": [[["d"], []], "a"], "nothing": []}
+
+
+@pytest.mark.parametrize("space", [TOY, Ragged()], ids=["toy", "ragged"])
+def test_many_at_once_are_what_each_alone_would_be(space: Toy) -> None:
+    drawn = [proposal.architecture for proposal in space.sample_many(Random(7), 50)]
+    rows = sampling.sample_many(space.parameters(), Random(7), 50)
+    assert drawn == [space.architecture(config) for config in rows] and len({a.encoding_id for a in drawn}) > 10
+    for architecture in drawn:                       # blocks of a table are cut into values of plain Python
+        assert json.loads(json.dumps(architecture.genotype)) == architecture.genotype
+        for name, choices in (("a", (0, 1)), ("d", (True, False))):
+            assert type(space.config(architecture)[name]) is type(choices[0])
+
+
+def test_forms_of_every_shape_are_filled() -> None:
+    assert Ragged().written({"a": 1, "b": "y", "c": 2, "d": False}) == {
+        "alone": 1, "turned": [2, "y"], "deep": [[[False], []], 1], "nothing": []}
 
 
 @pytest.mark.parametrize(("given", "paths"), [
