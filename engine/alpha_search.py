@@ -50,9 +50,12 @@ class AlphaSearch:
         report = outcome.payload
         if self.searched is not None:
             return pictures(work, report) + answers(work, report)
+        before = len(self.watch.trials)
         events = self.watch.hear(work, report)
         if self.watch.alarm:
             self.phases.stop()
+        elif self.watch.back is not None:
+            self.phases.back(self.watch.trials[-1], before - self.watch.back)
         if self.phases.ended and self.options.derivation == "perturbation":
             self.searched = self.phases.heard
             self.phases.extend(report["rounds"] * self.options.tuning_epochs)
@@ -65,6 +68,8 @@ class AlphaSearch:
         self.phases.asked, self.ranked = state["asked"], state["ranked"]
 
     def _settings(self) -> dict[str, Any]:
+        settings = self.watch.settings
         if self.searched is None:
-            return {}
-        return tuning(self.options, self.searched, self.phases.heard - self.searched, self.phases.reports["rounds"])
+            return settings
+        more = tuning(self.options, self.searched, self.phases.heard - self.searched, self.phases.reports["rounds"])
+        return {**settings, **more, "plan": {**settings.get("plan", {}), **more["plan"]}}

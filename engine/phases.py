@@ -101,6 +101,10 @@ class Phases:
         """So many follow those that were told."""
         self.epochs = self.heard + epochs
 
+    def back(self, trial: int, epochs: int) -> None:
+        """Go on from that trial's epoch; those since then, so many, are asked again."""
+        self.trained, self.epochs = trial, self.epochs + epochs
+
     def ranked(self, architecture: Architecture, **origin: Any) -> Candidate | None:
         """An architecture to score with the shared weights; None where there are none."""
         if self.trained is None:

@@ -30,7 +30,7 @@ _resident: dict[tuple[str, str], Known] = {}            # of a warm process: the
 
 
 SCORES: Mapping[str, ScoreKind] = {"shared": "shared", "generated": "hypernetwork"}        # by the source of the weights
-BESIDE = ("identity", "settings", "older", "continues", "until", "seconds")       # saved beside the training's own state
+BESIDE = ("identity", "settings", "line", "until", "seconds")      # saved beside the training's own state
 
 
 @dataclass(frozen=True)
@@ -166,7 +166,7 @@ class Epoch:
         self.supernets = Supernets(context, options)
         self.checkpoints: Checkpoints
         self.sharing: Sharing
-        self.older: int | None = None           # the trial before the one that this one continues
+        self.line: list[int] = []               # trials that this one continues and whose states may be there, newest last
         self.saved = -1                         # the step of the newest checkpoint
         self.until = 0                          # epochs of the supernet when this one is done
         self.seconds = 0.0                      # in earlier slices
@@ -202,18 +202,24 @@ class Epoch:
         own = self.checkpoints.latest(self.context.device)
         if own is not None:
             self.sharing, known = self.supernets.make(self.work.settings, own), beside(own)
-            self.older, self.until, self.seconds = known["older"], known["until"], known["seconds"]
+            self.line, self.until, self.seconds = list(known["line"]), known["until"], known["seconds"]
         elif self.work.continues is not None:
             self.sharing, known = self.supernets.of(self.work.continues, self.work.settings)
-            self.older, self.until = known["continues"], self.sharing.epoch + 1
+            self.line, self.until = [*known["line"], self.work.continues][-self.keep - 1:], self.sharing.epoch + 1
         else:
             self.sharing, self.until = self.supernets.make(self.work.settings), 1
         parameters = sum(weight.numel() for weight in self.sharing.weights)
         self._emit("trial_started", epochs=1, epoch=0, step=self.sharing.step, parameters=parameters)
 
     def _beside(self) -> dict[str, Any]:
-        return {"identity": self.supernets.identity, "settings": dict(self.work.settings), "older": self.older,
-                "continues": self.work.continues, "until": self.until, "seconds": self.spent()}
+        return {"identity": self.supernets.identity, "settings": dict(self.work.settings), "line": list(self.line),
+                "until": self.until, "seconds": self.spent()}
+
+    @property
+    def keep(self) -> int:
+        """How many states before this epoch's stay; more than one only where a strategy may go back to them."""
+        found: int = self.work.settings.get("keep", 1)
+        return found
 
     def _save(self) -> None:
         saved = self.checkpoints.save({**self.sharing.state_dict(), **self._beside()}, self.sharing.step)
@@ -221,11 +227,12 @@ class Epoch:
         self._emit("checkpoint", epoch=self.sharing.epoch, step=saved.step, sha256=saved.sha256, size=saved.size)
 
     def _tidy(self) -> None:
-        """A search keeps the newest state of this epoch and of the one before."""
+        """A search keeps the newest state of this epoch and of the one before, or of more; none of what it went back on."""
         for saved in self.checkpoints.all()[1:]:
             saved.path.unlink(missing_ok=True)
-        if self.older is not None:
-            for saved in checkpoints_of(self.context, self.older).all():
+        left = range(self.line[-1] + 1, self.work.trial) if self.line and "keep" in self.work.settings else ()
+        for trial in (*self.line[:-self.keep], *left):
+            for saved in checkpoints_of(self.context, trial).all():
                 saved.path.unlink(missing_ok=True)
 
     def _tables(self) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from engine.nets.sampler import Draw, Step
 from engine.nets.supernet import Choice, Supernet
 from engine.phases import Site
 
+SHARP = ("curvature", "adapt")                  # early stops that want to know how sharp the place is
 Weigh = Callable[[Alphas, Step], Choice]
 Derive = Callable[[Alphas], Mapping[str, Any]]          # strengths by table, as `Space.derived` takes them
 
@@ -41,7 +42,7 @@ class Mixture:
     def __init__(self, site: Site, learning: Learning, weigh: Weigh | None = None, derive: Derive | None = None,
                  relaxed: Relaxed | None = None) -> None:
         self.space, self.learning = site.space, learning
-        self.watched = not site.settings.get("tuning") and getattr(site.options, "early_stop", "no") == "curvature"
+        self.watched = not site.settings.get("tuning") and getattr(site.options, "early_stop", "no") in SHARP
         self.supernet = Supernet(relaxed or site.space.supernet(site.shape, site.classes), site.shape)
         relaxed = self.supernet.relaxed
         self.alphas = Alphas(relaxed.tables, site.seed, site.device, lr=learning.lr, betas=learning.betas,

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from engine.alpha_search import AlphaOptions, AlphaSearch
 from engine.options import options_of
-from engine.spec import parse_space
+from engine.run import run
+from engine.spec import parse, parse_space
 from engine.strategies.darts import Options as DartsOptions
 from engine.strategies.gdas import Options as GdasOptions
 from engine.work import Candidate, Outcome, SupernetEpoch
@@ -44,6 +46,44 @@ def test_the_architecture_of_before_the_alarm_is_ranked_and_a_replay_comes_to_th
         [ranked] = search.ask(1)
         assert isinstance(ranked, Candidate) and ranked.architecture.document() == report(3, 0)["derived"]
         assert "Stopped" in ranked.origin["why"] and search.ask(1) == []
+
+
+def test_after_a_return_the_older_supernet_goes_on_and_a_replay_comes_to_the_same() -> None:
+    options = AlphaOptions(epochs=4, early_stop="adapt", stop_window=1, stop_delta=2, stop_start=0, adapt_times=1)
+    search, told, works = AlphaSearch(SPACE, options, 0), [], []
+    for number, curvature in enumerate([1.0, 1.0, 1.0, 5.0, 1.0, 1.0]):
+        [epoch] = search.ask(1)
+        assert isinstance(epoch, SupernetEpoch)
+        works.append(epoch)
+        told.append((replace(epoch, trial=number), Outcome("done", 0.5, "shared", payload=report(3, curvature))))
+        search.tell(*told[-1])
+        again = AlphaSearch(SPACE, options, 0)
+        for pair in told:
+            again.tell(*pair)
+        again.load_state_dict(search.state_dict())
+        search = again
+    assert [work.continues for work in works] == [None, 0, 1, 2, 1, 4]          # the fourth was sharp beside the second
+    assert [work.settings for work in works[:4]] == [{"keep": 2}] * 4
+    assert [work.settings["plan"] for work in works[4:]] == [{"weight_decay": pytest.approx(9e-4)}] * 2
+    [ranked] = search.ask(1)
+    assert isinstance(ranked, Candidate) and ranked.weights.trial == 5
+
+
+def test_a_search_on_digits_goes_back_and_ends_from_scratch(tmp_path: Path) -> None:
+    """Where the slightest growth of the curvature is an alarm."""
+    spec = parse({"space": {"kind": "nas_bench_201", "preset": "table", "channels": 2, "layers": 1,
+                            "ops": ["skip_connect", "nor_conv_1x1"]},
+                  "dataset": {"name": "digits", "train_limit": 48},
+                  "strategy": {"name": "darts", "preset": "cpu", "epochs": 3, "early_stop": "adapt", "stop_window": 1,
+                               "stop_delta": 1, "stop_start": 0, "stop_factor": 1.0, "adapt_times": 1},
+                  "estimation": {"name": "shared", "preset": "cpu", "epochs": 1}})
+    search = run(spec, tmp_path / "search", tmp_path / "data", "cpu", lambda event: None)
+    epochs = [work for work in search.items if isinstance(work, SupernetEpoch)]
+    assert all(o.ok for o in search.outcomes.values()) and search.outcomes[len(epochs) + 1].score_kind == "scratch"
+    plans = [work.settings.get("plan") for work in epochs]
+    assert {"weight_decay": pytest.approx(9e-4)} in plans
+    again = plans.index({"weight_decay": pytest.approx(9e-4)})
+    assert epochs[again].continues == again - 2 and search.outcomes[again].payload["curvature"] is not None
 
 
 def removing(done: int) -> Outcome:

@@ -70,6 +70,14 @@ def test_it_can_be_extended_and_a_replay_without_asking_comes_to_the_same() -> N
     assert live.epoch(a=1) == replay.epoch(a=1) == SupernetEpoch(2, {"how": "supernet"}, continues=1, settings={"a": 1})
 
 
+def test_it_can_go_back() -> None:
+    phases = Phases(4)
+    for k in range(4):
+        told(phases, k)
+    phases.back(1, 2)
+    assert phases.epoch() == SupernetEpoch(4, {"how": "supernet"}, continues=1) and phases.epochs == 6
+
+
 def test_candidates_are_none_of_its_business() -> None:
     phases = Phases(1)
     assert not phases.told(Candidate(POINT), DONE) and phases.heard == 0

@@ -7,13 +7,15 @@ from typing import Any
 
 import pytest
 
+from engine.alpha_search import AlphaOptions
 from engine.stopping import Watch, averaged, sharpened
 from engine.work import SupernetEpoch
 
 
 def watch(kind: str, **more: Any) -> Watch:
     return Watch(SimpleNamespace(**{"early_stop": kind, "stop_window": 5, "stop_delta": 4, "stop_factor": 1.3,
-                                    "stop_start": 10, "stop_skips": 2, **more}))
+                                    "stop_start": 10, "stop_skips": 2, "weight_decay": 3e-4, "adapt_factor": 3.0,
+                                    "adapt_limit": 0.0243, "adapt_times": 9, **more}))
 
 
 def heard(one: Watch, curvatures: list[float]) -> int | None:
@@ -65,6 +67,54 @@ def test_skips_are_counted(limit: int) -> None:
             break
     assert skips == limit and one.keep == {"of": limit} and event.data["alarm"] == one.alarm
     assert event.data["pictures"][0]["note"] == one.alarm
+
+
+def test_an_alarm_may_lead_back_with_more_decay_until_the_limit() -> None:
+    """Flat, then always sharp: every return repeats four epochs, and the fifth alarm has nothing left to multiply."""
+    one, decays, backs = watch("adapt", stop_window=1), [3e-4], []
+    assert one.settings == {"keep": 4}
+    for trial in range(200):
+        value = 1.0 if len(one.curvatures) < 18 else 2.0 ** len(one.curvatures)
+        [event] = one.hear(SupernetEpoch(trial, trial=trial), {"derived": {"of": trial}, "curvature": value, "skips": 0})
+        if one.alarm:
+            break
+        if one.back is not None:
+            backs.append(one.back)
+            decays.append(one.decay)
+            assert one.settings == {"keep": 4, "plan": {"weight_decay": one.decay}} and len(one.trials) == one.back + 1
+            assert f"weight decay {one.decay:g}" in event.data["alarm"] and one.keep is None
+    assert decays == pytest.approx([3e-4, 9e-4, 27e-4, 81e-4, 243e-4]) and one.returns == 4
+    assert backs == [14] * 4                                                # never before the epoch of an earlier return
+    assert one.keep is not None and one.decay == pytest.approx(0.0243)
+
+
+def test_epochs_that_were_gone_back_on_do_not_count_and_none_before_the_return_is_reached() -> None:
+    one = watch("adapt", stop_window=1)
+    for trial in range(20):                                                 # sharp from the 19th on, compared with the 15th
+        one.hear(SupernetEpoch(trial, trial=trial), {"derived": {}, "curvature": 1.0 if trial < 18 else 9.0})
+        if one.back is not None:
+            break
+    assert (trial, one.back, one.trials[-1]) == (18, 14, 14)
+    for more in range(19, 23):
+        one.hear(SupernetEpoch(more, trial=more), {"derived": {}, "curvature": 99.0})
+        assert (one.back is not None) == (more == 22)                       # the 19th, against the 15th again
+    assert one.trials == [*range(15)] and one.returns == 2
+    one.hear(SupernetEpoch(23, trial=23), {"derived": {}, "curvature": 1.0})
+    assert one.back is None and one.trials == [*range(15), 23]
+
+
+@pytest.mark.parametrize(("more", "returns"), [({"adapt_times": 2}, 2), ({"adapt_limit": 0.001}, 2),
+                                               ({"adapt_limit": 1e-5}, 0)])
+def test_it_is_done_only_so_often_and_never_lowers_the_decay(more: dict[str, float], returns: int) -> None:
+    one = watch("adapt", stop_window=1, stop_start=0, **more)
+    assert heard(one, [2.0 ** k for k in range(40)]) is not None
+    assert one.returns == returns and one.decay <= max(3e-4, one.options.adapt_limit) and one.keep is not None
+
+
+def test_decay_of_nothing_cannot_be_multiplied() -> None:
+    assert AlphaOptions(early_stop="adapt").check() == []
+    [problem] = AlphaOptions(early_stop="adapt", weight_decay=0.0).check()
+    assert problem.path == "/weight_decay" and AlphaOptions(weight_decay=0.0).check() == []
 
 
 def test_without_it_nothing_is_measured() -> None:

@@ -131,6 +131,21 @@ def test_recalibrated_statistics_are_another_score_and_leave_nothing_behind(whol
     assert not list(sharing.supernet.buffers())
 
 
+def test_a_strategy_may_go_back_to_an_older_state_where_more_of_them_are_kept(tmp_path: Path) -> None:
+    """Without other settings the epoch comes out as it did; with more decay it does not. What was left behind goes."""
+    home, kept = Home(tmp_path), {"keep": 2}
+    outcomes = [home.perform(SupernetEpoch(k, trial=k, continues=k - 1 if k else None, settings=kept)) for k in range(4)]
+    assert [path.split("/")[0] for path in home.saved()] == ["1", "2", "3"]
+    forgotten()
+    same = home.perform(SupernetEpoch(4, trial=4, continues=1, settings=kept))
+    assert same.payload == outcomes[2].payload and [path.split("/")[0] for path in home.saved()] == ["1", "4"]
+    decayed = home.perform(SupernetEpoch(5, trial=5, continues=1, settings={**kept, "plan": {"weight_decay": 0.3}}))
+    assert decayed.ok and decayed.payload["train_loss"] != same.payload["train_loss"]
+    [(sharing, _)] = shared._resident.values()
+    assert sharing.optimizer.param_groups[0]["weight_decay"] == 0.3
+    assert [path.split("/")[0] for path in home.saved()] == ["1", "5"]
+
+
 def test_a_candidates_fidelity_replaces_the_options_of_the_same_name(whole: tuple[Home, list[Outcome]]) -> None:
     wanted = {"statistics": "recalibrated", "recalibration": 3}
     home = Home(whole[0].folder, parse({**DOCUMENT, "estimation": {**DOCUMENT["estimation"], **wanted}}))
