@@ -22,11 +22,14 @@ from engine.architecture.architecture import Architecture
 
 class Draw(NamedTuple):
     """A choice for a weight step. `part` (k, n): it sees only the k-th of n parts of the batch, with the statistics of
-    that part (ghost batches). The losses of a step's draws are added up with their weights."""
+    that part (ghost batches). The losses of a step's draws are added up with their weights. `teacher`: another choice, whose
+    probabilities are a second target beside the labels; their cross entropy counts `lesson` times."""
 
     choice: Any
     weight: float = 1.0
     part: tuple[int, int] = (0, 1)
+    teacher: Any = None
+    lesson: float = 1.0
 
 
 class Step(Protocol):

@@ -7,18 +7,20 @@ moves its weights. All that a method does differently is in its sampler; see `en
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from random import Random
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
 
 from engine.errors import NonFinite
 from engine.nets.sampler import Draw, Sampler
 from engine.rng import stream, stream_seed
 from engine.training.data import Split, Splits
+from engine.training.held import holding
 from engine.training.task import MEASURES, Task, task_of
 from engine.training.trainer import seed_torch
 
@@ -209,14 +211,28 @@ class Sharing:
             group["lr"] = rate
         self.optimizer.zero_grad(set_to_none=True)                   # what takes no part keeps None, and does not move
         draws = self.sampler.draw(moment)
-        total = sum(self._descend(draw, *moment.train_batch()) for draw in draws)
+        taught = self._lessons(draws, moment.train_batch()[0])
+        total = sum(self._descend(draw, *moment.train_batch(), taught.get(id(draw.teacher))) for draw in draws)
         self.sums["loss"] += total / sum(draw.weight for draw in draws)
         if self.plan.clip is not None:
             nn.utils.clip_grad_norm_([w for w in self.weights if w.grad is not None], self.plan.clip)
-        self.optimizer.step()
+        with holding(self.optimizer, self.parts(draws)):
+            self.optimizer.step()
 
-    def _descend(self, draw: Draw, inputs: Tensor, labels: Tensor) -> float:
-        """Add a draw's gradients; its weighted loss."""
+    def parts(self, draws: Sequence[Draw]) -> Mapping[nn.Parameter, Tensor]:
+        """Of the weights that draws use in part: which entries. Supernets whose choices are slices know (`parts`)."""
+        used = getattr(self.supernet, "parts", None)
+        found: Mapping[nn.Parameter, Tensor] = used([draw.choice for draw in draws]) if used else {}
+        return found
+
+    @torch.no_grad()
+    def _lessons(self, draws: Sequence[Draw], inputs: Tensor) -> dict[int, Tensor]:
+        """The probabilities that each teacher gives the batch."""
+        teachers = {id(draw.teacher): draw.teacher for draw in draws if draw.teacher is not None}
+        return {key: self.supernet(inputs, teacher).softmax(-1) for key, teacher in teachers.items()}
+
+    def _descend(self, draw: Draw, inputs: Tensor, labels: Tensor, taught: Tensor | None = None) -> float:
+        """Add a draw's gradients; its weighted loss on the labels."""
         number, parts = draw.part
         inputs, labels = inputs.tensor_split(parts)[number], labels.tensor_split(parts)[number]
         watch = Watched(self.supernet, draw.choice)
@@ -224,6 +240,8 @@ class Sharing:
         value = loss.item()
         if not math.isfinite(value):
             raise NonFinite(f"the loss of the supernet became {value} at step {self.step} (epoch {self.epoch + 1})")
+        if taught is not None:
+            loss = loss + draw.weight * draw.lesson * cross_entropy(watch.last, taught.tensor_split(parts)[number])
         loss.backward()                                              # type: ignore[no-untyped-call]
         self.sums["right"] += float((watch.last.argmax(1) == labels).sum()) if watch.last.ndim == 2 else 0.0
         self.sums["seen"] += len(labels)

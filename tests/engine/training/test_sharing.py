@@ -65,6 +65,24 @@ def flat(state: Any) -> list[Any]:
     return [state.tolist() if isinstance(state, torch.Tensor) else state]
 
 
+def test_a_teacher_is_a_second_target_beside_the_labels() -> None:
+    """The gradient is that of both cross entropies; the teacher gets none, and what is told is the loss on the labels."""
+    sharing, plain = made("paths"), made("paths")
+    pupil, teacher = (sharing.sampler.choice(SPACE.sample(Random(seed)).architecture) for seed in (1, 2))
+    inputs, labels = sharing.learning.batch(0, 0)
+    taught = sharing._lessons([Draw(pupil, 1.0, (0, 1), teacher, 0.7), Draw(pupil)], inputs)
+    assert set(taught) == {id(teacher)} and not taught[id(teacher)].requires_grad
+    told = sharing._descend(Draw(pupil, 0.5, (0, 1), teacher, 0.7), inputs, labels, taught[id(teacher)])
+    logits = plain.supernet(inputs, pupil)
+    soft = -(plain.supernet(inputs, teacher).softmax(1).detach() * logits.log_softmax(1)).sum(1).mean()
+    hard = torch.nn.functional.cross_entropy(logits, labels)
+    (0.5 * (hard + 0.7 * soft)).backward()
+    assert told == pytest.approx(0.5 * hard.item())
+    for one, other in zip(sharing.weights, plain.weights, strict=True):
+        assert (one.grad is None) == (other.grad is None)
+        assert one.grad is None or other.grad is None or torch.allclose(one.grad, other.grad, atol=1e-6)
+
+
 def test_the_parts_are_disjoint_seeded_and_leave_validation_and_test_alone() -> None:
     data = splits()
     learn, choose = parted(data, 0.5, 3)
