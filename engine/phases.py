@@ -49,7 +49,7 @@ class SupernetOptions:
 class Site:
     """Where a sampler is made: the space and the method's options, the data's shape, and what the epoch's work says
     beside them (`settings`: the stage of a method that changes its supernet; under `plan` other fields of the
-    `SharingPlan`)."""
+    `SharingPlan`; another number `supernet` begins with new weights)."""
 
     space: Any                                  # offers `supernet` (engine.architecture.relaxed)
     options: Any

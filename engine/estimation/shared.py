@@ -127,7 +127,8 @@ class Supernets:
                        self.context.data.fingerprint, len(self.context.data.train)])
 
     def of(self, trial: int, settings: Mapping[str, Any] | None = None) -> Known:
-        """As the trial's epoch has left it: with new settings to be trained on, without them only to be read."""
+        """As the trial's epoch has left it: with new settings to be trained on, without them only to be read. Settings with
+        another number `supernet` begin with new weights."""
         held = checkpoints_of(self.context, trial)
         newest = next(iter(held.all()), None)
         key = (newest.sha256, self.context.device) if newest else ("", "")
@@ -136,7 +137,9 @@ class Supernets:
         state = held.latest(self.context.device)
         if state is None:
             raise RuntimeError(f"the shared weights of trial {trial} are not there any more")
-        known = self.make(state["settings"] if settings is None else settings, state), beside(state)
+        wanted = state["settings"] if settings is None else settings
+        goes_on = wanted.get("supernet") == state["settings"].get("supernet")
+        known = self.make(wanted, state if goes_on else None), beside(state)
         if settings is None:
             reside(key, known)
         return known

@@ -8,18 +8,21 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from engine.architecture.relaxed import Table
+from engine.architecture.relaxed import Path, Table
 from engine.rng import stream_seed
 
 
 class Alphas:
-    """Drawn as `spread` times a normal number, moved by Adam. Probabilities are a softmax over an edge's operations."""
+    """Drawn as `spread` times a normal number, moved by Adam. Probabilities are a softmax over an edge's operations: over
+    those `left`, if not all are; the others have none."""
 
     def __init__(self, tables: Mapping[str, Table], seed: int, device: str, *, lr: float, betas: tuple[float, float],
-                 weight_decay: float, spread: float = 1e-3) -> None:
+                 weight_decay: float, spread: float = 1e-3, left: Path | None = None) -> None:
         generator = torch.Generator().manual_seed(stream_seed(seed, "alphas"))
         self.tables = {name: (spread * torch.randn(len(table.edges), len(table.ops), generator=generator)).to(device)
                        .requires_grad_() for name, table in tables.items()}
+        self.gone = {name: torch.tensor([[k not in row for k in range(len(tables[name].ops))] for row in rows]).to(device)
+                     for name, rows in (left or {}).items()}
         self.optimizer = torch.optim.Adam(self.parameters, lr=lr, betas=betas, weight_decay=weight_decay)
 
     @property
@@ -27,7 +30,8 @@ class Alphas:
         return list(self.tables.values())
 
     def probabilities(self) -> dict[str, Tensor]:
-        return {name: torch.softmax(table, dim=-1) for name, table in self.tables.items()}
+        return {name: torch.softmax(table.masked_fill(self.gone[name], -torch.inf) if name in self.gone else table, dim=-1)
+                for name, table in self.tables.items()}
 
     def fixed(self) -> dict[str, Tensor]:
         """The same without a way back to the alphas."""

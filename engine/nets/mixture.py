@@ -35,19 +35,19 @@ class Learning(NamedTuple):
 class Mixture:
     """`weigh` says what of the supernet takes part and how much of it, `derive` how strong each operation is in the end:
     softmax for both, if they are not given. `relaxed` stands for the space's own supernet (more operations on an edge,
-    fewer channels in a mixture)."""
+    fewer channels in a mixture), `left` for all operations, if only some of them take part."""
 
     closing = opening = 0
 
     def __init__(self, site: Site, learning: Learning, weigh: Weigh | None = None, derive: Derive | None = None,
-                 relaxed: Relaxed | None = None) -> None:
+                 relaxed: Relaxed | None = None, left: Path | None = None) -> None:
         self.space, self.learning = site.space, learning
         self.watched = not site.settings.get("tuning") and getattr(site.options, "early_stop", "no") in SHARP
         self.supernet = Supernet(relaxed or site.space.supernet(site.shape, site.classes), site.shape)
         relaxed = self.supernet.relaxed
         self.alphas = Alphas(relaxed.tables, site.seed, site.device, lr=learning.lr, betas=learning.betas,
-                             weight_decay=learning.weight_decay)
-        everything = relaxed.everything
+                             weight_decay=learning.weight_decay, left=left)
+        everything = left or relaxed.everything
         self.weigh = weigh or (lambda alphas, step: Choice(everything, alphas.probabilities()))
         self.derive = derive or Alphas.strengths
         self.removals: Perturbation | None = None

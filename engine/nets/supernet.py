@@ -80,6 +80,12 @@ class Supernet(nn.Module):
         touched = {call.node.name for call in self._plan(path) if call.inputs}
         return {name for name, _ in self.named_parameters() if name.rpartition(".")[0].split(".")[0] in touched}
 
+    def confine(self, path: Path) -> None:
+        """Let go of all layers that no choice within this path needs."""
+        needed = {call.node.name for call in self._planned(path)}
+        for name in [name for name, _ in self.named_children() if name not in needed]:
+            delattr(self, name)
+
     def _plan(self, path: Path) -> tuple[Call, ...]:
         key = tuple(sorted(path.items()))
         if key not in self._plans:

@@ -181,6 +181,7 @@ class Sharing:
     def report(self) -> dict[str, Any]:
         """Of the epoch that has just ended: losses and accuracies on both parts, and what the sampler tells. Its losses
         are finite, or it raises NonFinite."""
+        seed_torch(stream_seed(self.plan.seed, "supernet report", self.step), self.device.startswith("cuda"))
         steps, probes = self.weight_steps, self._probes()
         found = {"train_loss": self.sums["loss"] / steps, "train_score": self.sums["right"] / max(1.0, self.sums["seen"]),
                  "valid_loss": sum(loss for loss, _ in probes) / len(probes),

@@ -59,3 +59,13 @@ def test_going_on_from_a_state_equals_never_having_stopped() -> None:
     for held in (whole, fresh):
         held.move(gradients)
     assert all(torch.equal(a, b) for a, b in zip(whole.parameters, fresh.parameters, strict=True))
+
+
+def test_operations_that_are_not_left_have_no_probability() -> None:
+    tables = {"cell": Table(("a", "b"), ("x", "y", "z"))}
+    alphas = Alphas(tables, 0, "cpu", lr=0.1, betas=(0.5, 0.999), weight_decay=0.1, left={"cell": ((0, 2), (1,))})
+    chances = alphas.probabilities()["cell"]
+    assert chances[0, 1] == chances[1, 0] == chances[1, 2] == 0 and float(chances[1, 1].detach()) == 1
+    chances.square().sum().backward()
+    assert alphas.tables["cell"].grad is not None and torch.isfinite(alphas.tables["cell"].grad).all()
+    assert float(alphas.tables["cell"].grad[0, 1]) == 0

@@ -101,6 +101,7 @@ def learned(spec: Spec, work: SupernetEpoch) -> Outcome:
                "valid_score": 0.5,
                "tables": {name: {"edges": list(t.edges), "ops": list(t.ops)} for name, t in tables.items()},
                "alphas": {name: {"softmax": rows, "raw": rows} for name, rows in chances.items()}, "strengths": chances,
+               "left": {name: [list(range(len(t.ops))) for _ in t.edges] for name, t in tables.items()},
                "entropy": {name: [1.0] * len(rows) for name, rows in chances.items()},
                "derived": derived.document(), "skips": spec.space.skips(derived), "curvature": 1.0}
     return Outcome("done", 0.5, "shared", spend={"epochs": 1.0, "seconds": 1.0}, payload=payload)
