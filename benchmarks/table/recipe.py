@@ -68,4 +68,6 @@ def trial_seed(recipe: Recipe, architecture: str, seed: int) -> int:
 RECIPES = {recipe.name: recipe for recipe in (
     Recipe("fashion", "fashion_mnist", side=8, train=8000, validation=8000, channels=4, layers=1, epochs=8, batch_size=64,
            lr=0.1),
+    Recipe("fashion_16k", "fashion_mnist", side=8, train=16_000, validation=8000, channels=4, layers=1, epochs=8,
+           batch_size=128, lr=0.1, split_seed=1, strings=1000),
 )}
