@@ -44,9 +44,10 @@ def finals_of(rows: Iterable[tuple[Work, Outcome]], finals: Finals) -> list[Cand
 
 
 def _derived(rows: Iterable[tuple[Work, Outcome]]) -> list[Candidate]:
-    """Where the budget ended before a candidate was scored: what the newest epoch of a supernet stands for."""
-    told = [(work.trial, outcome.payload["derived"]) for work, outcome in rows
-            if isinstance(work, SupernetEpoch) and outcome.ok and "derived" in outcome.payload]
+    """Where the budget ended before a candidate was scored: what the newest epoch of a supernet stands for, or what it names
+    because it stands for no single architecture."""
+    told = [(work.trial, found) for work, outcome in rows if isinstance(work, SupernetEpoch) and outcome.ok
+            and (found := outcome.payload.get("derived") or outcome.payload.get("standby"))]
     return [Candidate(Architecture(**derived), trial=trial) for trial, derived in told[-1:]]
 
 

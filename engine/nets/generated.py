@@ -113,4 +113,4 @@ class GeneratedPaths(Paths):
     def report(self, step: Step) -> dict[str, Any]:
         """Of a random path: how many slices are generated."""
         _, code = self.supernet.code(Choice(self.space.path(self.space.sample(step.rng).architecture)))
-        return {"slices": code.shape[-1]}
+        return {**super().report(step), "slices": code.shape[-1]}

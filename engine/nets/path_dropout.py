@@ -80,7 +80,7 @@ class PathDropout(Paths):
             usage[name] = [[None if p is None else count / masks for count, p in zip(each, chances, strict=True)]
                            for each, chances in zip(rows, known, strict=True)]
             expected[name] = [[None if p is None else 1 - self.ramp / masks * p for p in chances] for chances in known]
-        return {"usage": usage, "expected": expected}
+        return {**super().report(step), "usage": usage, "expected": expected}
 
     def state_dict(self) -> dict[str, Any]:
         return {"counts": self.counts, "masks": self.masks, "ramp": self.ramp}

@@ -63,6 +63,10 @@ def test_where_nothing_was_ranked_the_newest_epoch_says_what_is_trained() -> Non
     [final] = finals_of(epochs, Finals(top=3))
     assert final.final_of == 1 and final.architecture == derived[1] and final.parents == (1,)
     assert finals_of([(SupernetEpoch(0, trial=0), Outcome("done", 0.5, "shared"))], Finals()) == []
+    waiting = Outcome("done", 0.5, "shared", payload={"standby": derived[2].document()})
+    [final] = finals_of([*epochs[:1], (SupernetEpoch(1, trial=1), waiting)], Finals())
+    assert final.final_of == 1 and final.architecture == derived[2]
+    assert [work.final_of for work in finals_of([*rows(0.5), (SupernetEpoch(1, trial=1), waiting)], Finals())] == [0]
 
 
 def test_the_leaderboard_never_mixes_score_kinds_and_puts_failures_last() -> None:

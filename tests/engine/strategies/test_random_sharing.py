@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
+from pathlib import Path
 from random import Random
 from typing import Any
 
+import pytest
 import torch
 
-from engine.nets.paths import Paths
+from engine.nets.paths import LOOKS, Paths
 from engine.nets.supernet import Choice
 from engine.phases import Site
+from engine.run import run
 from engine.search import Search
 from engine.spec import parse, parse_space
 from engine.strategies.random_sharing import Options, RandomSharing
@@ -49,8 +52,34 @@ def test_every_operation_of_every_edge_is_trained_as_often_as_any_other() -> Non
 
 
 def test_it_learns_nothing_and_has_no_state() -> None:
-    made = sampler()
-    assert made.report(None) == {} and made.state_dict() == {} and made.closing == 0
+    assert sampler().state_dict() == {} and sampler().closing == 0
+
+
+def test_the_best_of_a_few_stands_by() -> None:
+    """By its loss on a batch of arch-val; here the number of its 3 × 3 convolutions, which the fewest of eight have."""
+    made, now = sampler(), Now(7)
+
+    def loss(choice: Choice) -> torch.Tensor:
+        return torch.tensor(float(sum(row == (3,) for row in choice.path["cell"])))
+
+    now.validation_loss = loss                          # type: ignore[attr-defined]
+    found = made.report(now)["standby"]                 # type: ignore[arg-type]
+    few = [SPACE.sample(again).architecture for again in [Random(7)] for _ in range(LOOKS)]
+    counts = [float(loss(made.choice(architecture))) for architecture in few]
+    assert found == few[counts.index(min(counts))].document() and len(set(counts)) > 1
+
+
+@pytest.mark.parametrize("strategy", ["random_sharing", "one_shot", "smash"])
+def test_a_budget_that_ends_within_the_epochs_still_has_a_final(strategy: str, tmp_path: Path) -> None:
+    spec = parse({"space": {"kind": "darts_cell", "preset": "cpu", "nodes": 1, "layers": 1, "channels": 2},
+                  "dataset": {"name": "digits", "train_limit": 64}, "budget": {"trials": None, "epochs": 1},
+                  "strategy": {"name": strategy, "preset": "cpu"},
+                  "estimation": {"name": "shared", "preset": "cpu", "epochs": 1}})
+    search = run(spec, tmp_path / "search", tmp_path / "data", "cpu", lambda event: None)
+    epoch, final = search.items
+    assert isinstance(epoch, SupernetEpoch) and isinstance(final, Candidate) and final.final_of == 0
+    assert search.outcomes[1].score_kind == "scratch" and search.outcomes[1].ok
+    assert final.architecture.document() == search.outcomes[0].payload["standby"]
 
 
 def test_candidates_are_random_members_scored_with_the_last_epoch() -> None:
