@@ -18,8 +18,10 @@ from engine.errors import Invalid, Unavailable, fail
 from engine.events import Event
 
 Command = Callable[[argparse.Namespace], int]
+READ = ("kendall", "kendall_interval", "spearman", "spearman_interval", "top", "n", "unscored", "seconds")
 LISTS: dict[str, Callable[[], Any]] = {"strategies": api.strategies, "spaces": api.spaces, "estimations": api.estimations,
-                                       "datasets": api.datasets, "compatible": api.compatible, "tables": api.tables}
+                                       "datasets": api.datasets, "estimators": api.estimators,
+                                       "compatible": api.compatible, "tables": api.tables}
 
 
 def show(arguments: argparse.Namespace, value: Any) -> int:
@@ -153,14 +155,40 @@ def arena(arguments: argparse.Namespace) -> int:
 
 
 def correlate(arguments: argparse.Namespace) -> int:
-    size = bounded("sample", arguments.sample, 2, 100_000)
+    from engine.estimation.context import Interrupted
+
+    size, stopped = bounded("sample", arguments.sample, 2, 100_000), []
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stopped.append(True))
     single_threaded()
-    found = api.correlate(arguments.table, arguments.estimators.split(","), size, arguments.seed, data_folder())
+    try:
+        found = api.correlate(arguments.table, arguments.estimators.split(","), size, arguments.seed, data_folder(), tenths,
+                              epochs=arguments.epochs, workdir=arguments.workdir and Path(arguments.workdir),
+                              stop=lambda: bool(stopped))
+    except Interrupted:
+        again = "the same command goes on" if arguments.workdir else "with --workdir it could go on"
+        print(f"stopped; {again}", file=sys.stderr)
+        return 130
+    if arguments.keep:
+        print(f"kept in {api.keep_correlations(found)}", file=sys.stderr)
     if arguments.json:
         return show(arguments, found)
-    print(f"{found['sample']} of {found['entries']} measured networks of {found['table']}; truth: {found['truth']}")
-    return show(arguments, [{key: row[key] for key in ("estimator", "kendall", "spearman", "unscored", "seconds")}
+    print(f"{found['sample']} of {found['entries']} measured networks of {found['table']}; truth: {found['truth']}; "
+          f"by chance Kendall's tau is within {found['chance']:.2f} of zero")
+    return show(arguments, [{"estimator": row["estimator"], **{key: rounded(row[key]) for key in READ}}
                             for row in found["estimators"]])
+
+
+def tenths(name: str, done: int, total: int) -> None:
+    """Progress for people: a line on standard error at each tenth."""
+    if done * 10 // total != (done - 1) * 10 // total:
+        print(f"{name}: {done} of {total}", file=sys.stderr, flush=True)
+
+
+def rounded(value: Any) -> Any:
+    if isinstance(value, list):
+        return f"{value[0]:.3f}..{value[1]:.3f}"
+    return round(value, 3) if isinstance(value, float) else value
 
 
 def single_threaded() -> None:
@@ -212,11 +240,14 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--seeds", type=int, default=20)
     made.add_argument("--first-seed", type=int, default=0)
     made.add_argument("--evaluations", type=int, default=200)
-    made = add("correlate", "scores without training against a measured table: do they know the order?", correlate)
+    made = add("correlate", "proxies and shared weights against a measured table: do they know the order?", correlate)
     made.add_argument("--table", required=True)
     made.add_argument("--estimators", required=True, help="names with commas between")
     made.add_argument("--sample", type=int, default=500)
-    made.add_argument("--seed", type=int, default=0)
+    made.add_argument("--seed", type=int, default=0, help="of the networks that are drawn, and of all trainings")
+    made.add_argument("--epochs", type=int, default=api.EPOCHS, help="of each supernet")
+    made.add_argument("--workdir", help="keep supernets and their scores there: the same command goes on")
+    made.add_argument("--keep", action="store_true", help="put the result beside the table, where the app shows it")
     add("leaderboard", "trained networks, best first", leaderboard, "folder")
     made = add("export", "a zip that runs without nasweb", export, "folder")
     made.add_argument("--trial", type=int, required=True)

@@ -14,6 +14,9 @@ from engine.architecture.drawing import draw as draw_architecture
 from engine.benchmarks import arena as arena_of
 from engine.benchmarks import correlation
 from engine.benchmarks import tables as measured
+from engine.benchmarks.estimators import known as known_estimators
+from engine.benchmarks.kept import keep, kept
+from engine.benchmarks.supernets import EPOCHS
 from engine.benchmarks.tracks import Track, track
 from engine.budget import Budget, Ensemble, Execution, Finals
 from engine.constraints import Constraints
@@ -37,11 +40,12 @@ from engine.spec import reads as kinds_read
 from engine.work import Candidate, Outcome, Selection, Work, work_from
 
 __all__ = [
-    "Architecture", "Candidate", "Entry", "Event", "Invalid", "Outcome", "Problem", "Search", "Selection", "Spec", "Work",
-    "arena", "arena_fields", "arena_run", "arena_summary", "comparison", "compatible", "convert", "correlate", "datasets",
-    "describe", "draw", "entry", "estimations", "facts", "finished_event", "incompatible", "inspect", "leaderboard",
-    "measure", "parse", "parse_space", "parse_text", "parts", "performed", "readable", "reading", "reads", "row",
-    "sample", "space_document", "spaces", "strategies", "summary", "table", "tables", "texts", "training", "work_from",
+    "EPOCHS", "Architecture", "Candidate", "Entry", "Event", "Invalid", "Outcome", "Problem", "Search", "Selection",
+    "Spec", "Work", "arena", "arena_fields", "arena_run", "arena_summary", "comparison", "compatible", "convert",
+    "correlate", "correlations", "datasets", "describe", "draw", "entry", "estimations", "estimators", "facts",
+    "finished_event", "incompatible", "inspect", "keep_correlations", "leaderboard", "measure", "parse", "parse_space",
+    "parse_text", "parts", "performed", "readable", "reading", "reads", "row", "sample", "space_document", "spaces",
+    "strategies", "summary", "table", "tables", "texts", "training", "work_from",
 ]
 
 BLOCK = 512                                     # architectures drawn at once
@@ -137,9 +141,27 @@ def arena_summary(table: str | None, landscape: str | None, runs: Mapping[str, S
 
 
 def correlate(table: str, estimators: Sequence[str], sample: int, seed: int, folder: Path,
-              progress: Callable[[str, int, int], None] = lambda name, done, total: None) -> dict[str, Any]:
-    """Estimators against the truth of a measured table, by rank correlation. Raises Invalid and Unavailable."""
-    return correlation.correlate(table, estimators, sample, seed, folder, progress)
+              progress: Callable[[str, int, int], None] = lambda name, done, total: None, *, epochs: int = EPOCHS,
+              workdir: Path | None = None, stop: Callable[[], bool] = lambda: False) -> dict[str, Any]:
+    """Estimators against the truth of a measured table, by rank correlation. Supernets train for `epochs`, in `workdir` so
+    that the same call goes on there. Raises Invalid, Unavailable and Interrupted."""
+    return correlation.correlate(table, estimators, sample, seed, folder, progress, epochs=epochs, workdir=workdir,
+                                 stop=stop)
+
+
+def estimators() -> list[dict[str, str]]:
+    """What `correlate` knows: supernets and proxies, and what their score is."""
+    return known_estimators()
+
+
+def correlations(table: str) -> dict[str, Any] | None:
+    """What was measured once and is kept beside the table; None where nothing is. Raises Invalid."""
+    return kept(table)
+
+
+def keep_correlations(found: Mapping[str, Any]) -> str:
+    """Put a result of `correlate` beside its table; gives the file's name. Raises Invalid."""
+    return str(keep(found))
 
 
 def parts() -> dict[str, list[dict[str, Any]]]:

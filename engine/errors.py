@@ -49,6 +49,10 @@ class Unscored(ArithmeticError):
     """A proxy that means nothing for this network, or came out as no number: the text says why."""
 
 
+class Untrained(RuntimeError):
+    """Shared weights that scores were wanted of could not be trained: the text says why."""
+
+
 class Damaged(RuntimeError):
     """A stored artifact does not have the size or hash that was recorded for it."""
 

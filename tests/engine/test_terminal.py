@@ -138,7 +138,8 @@ def test_the_arena_on_a_landscape() -> None:
 
 @pytest.mark.parametrize(("arguments", "path"), [
     (("--table", "fashion", "--estimators", "flops,magic"), "/estimators"),
-    (("--table", "fashion", "--estimators", "flops", "--sample", "1"), "/sample")])
+    (("--table", "fashion", "--estimators", "flops", "--sample", "1"), "/sample"),
+    (("--table", "fashion", "--estimators", "spos", "--epochs", "0"), "/epochs")])
 def test_correlate_says_what_it_cannot_do(arguments: tuple[str, ...], path: str) -> None:
     assert fault("correlate", *arguments)["path"] == path
 

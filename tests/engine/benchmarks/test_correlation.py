@@ -11,7 +11,8 @@ from scipy.stats import kendalltau
 
 from engine import api
 from engine.benchmarks import tables
-from engine.benchmarks.correlation import correlate, estimators, row
+from engine.benchmarks.correlation import _spec, correlate, row
+from engine.benchmarks.estimators import Estimator, estimators
 from engine.errors import Invalid
 from engine.work import Outcome
 from tests.engine.benchmarks.tiny import built, tiny
@@ -60,12 +61,25 @@ def test_huge_and_tiny_scores_keep_their_order() -> None:
     assert found["kendall"] == 1 == found["spearman"] and math.isfinite(found["kendall"])
 
 
-def test_names_are_known_and_each_once() -> None:
-    assert [each.name for each in estimators(["flops", "snip", "flops"])] == ["flops", "snip"]
-    assert estimators(["snip"])[0].estimation.options.proxy == "snip" and estimators(["snip"])[0].weights.source == "scratch"
+def test_a_planted_estimator_is_found_with_its_tau(tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    table = tables.load("tiny")
+    worth = dict(zip(table.networks, table.mean_test.tolist(), strict=True))
+    monkeypatch.setattr(Estimator, "score", lambda self, spec, data, architecture, number: Outcome(
+        "done", worth[architecture.genotype["arch"]] * (1 if self.name == "snip" else -1), "proxy"))
+    first, second = correlate("tiny", ["snip", "fisher"], 3, 0, tmp_path)["estimators"]
+    assert first["kendall"] == 1 == first["spearman"] == first["top"] and first["n"] == 3 and first["training"] is None
+    assert second["kendall"] == -1 == second["spearman"] and second["top"] == 0
+
+
+def test_names_are_known_and_each_once(tiny: Path) -> None:
+    spec = _spec(tables.load("tiny"), 0)
+    assert [each.name for each in estimators(["flops", "snip", "spos", "flops"], spec)] == ["flops", "snip", "spos"]
+    snip = estimators(["snip"], spec)[0]
+    assert snip.estimation.options.proxy == "snip" and snip.weights.source == "scratch" and snip.strategy is None
     with pytest.raises(Invalid) as caught:
-        estimators(["flops", "magic"])
-    assert caught.value.problems[0].path == "/estimators" and "synflow" in caught.value.problems[0].allowed
+        estimators(["flops", "magic"], spec)
+    assert caught.value.problems[0].path == "/estimators"
+    assert {"synflow", "darts"} <= set(caught.value.problems[0].allowed.split(" ", 2)[2].split(", "))
 
 
 def test_other_images_than_the_tables_are_refused(tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
