@@ -83,7 +83,7 @@ class EvolvedRanking:
         self._family: list[Member] | None = None        # its parents
 
     def ask(self, slots: int) -> list[Work]:
-        if epoch := self.phases.epoch():
+        if epoch := self.phases.epoch(**self.settings(self.phases.asked)):
             return [epoch]
         found: list[Work] = []
         while not self.phases.waiting and len(found) < slots and self.generation < self.options.generations:
@@ -96,6 +96,10 @@ class EvolvedRanking:
                 ended = self.born == 0                  # nothing new is left
                 self._enter(self.options.generations if ended else self.generation + 1, 0)
         return found
+
+    def settings(self, epoch: int) -> dict[str, Any]:
+        """What the epoch of this number says to the sampler."""
+        return {}
 
     def tell(self, work: Work, outcome: Outcome) -> list[Event]:
         if self.phases.told(work, outcome) and isinstance(work, SupernetEpoch):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
+from engine.architecture import genotype
 from engine.architecture.architecture import Architecture
 from engine.architecture.graph import Graph, Node, Shape
 from engine.architecture.layers import Layers
@@ -24,7 +26,7 @@ CPU = {"stem": "cifar", "channels": 8, "stages": 3, "kernels": [3, 5], "depths":
 
 @space(title="Slimmable mobile network", paper="Cai, Gan, Wang, Zhang, Han, ICLR 2020 (arXiv:1908.09791)",
        summary="Inverted residual blocks whose kernel, number and width are chosen; small choices are slices of large ones.",
-       offers={"parameters", "finite", "mutate", "graph"}, presets={"paper": PAPER, "cpu": CPU})
+       offers={"parameters", "finite", "mutate", "graph", "slices"}, presets={"paper": PAPER, "cpu": CPU})
 @dataclass(frozen=True)
 class Slimmable(Conditional):
     stem: str = choice("cifar", choices=("cifar", "imagenet"), paper="imagenet",
@@ -50,6 +52,27 @@ class Slimmable(Conditional):
     def size(self) -> int:
         stage: int = sum((len(self.kernels) * len(self.expansions)) ** depth for depth in self.depths)
         return int(stage ** self.stages)
+
+    def uniform(self, kernel: int, depth: int, expansion: int) -> Architecture:
+        """The architecture with the same choices everywhere."""
+        values, config = {"kernel": kernel, "depth": depth, "expansion": expansion}, genotype.Config()
+        for parameter in self.parameters():
+            if genotype.active(parameter, config):
+                config[parameter.name] = values[parameter.name.rpartition("_")[2]]
+        return self.architecture(config)
+
+    @property
+    def largest(self) -> Architecture:
+        """All others are slices of it."""
+        return self.uniform(max(self.kernels), max(self.depths), max(self.expansions))
+
+    @property
+    def smallest(self) -> Architecture:
+        return self.uniform(min(self.kernels), min(self.depths), min(self.expansions))
+
+    def within(self, kernels: Sequence[int], depths: Sequence[int], expansions: Sequence[int]) -> Slimmable:
+        """The part of this space that has only these choices, the largest among them."""
+        return replace(self, kernels=tuple(kernels), depths=tuple(depths), expansions=tuple(expansions))
 
     def cell(self, architecture: Architecture) -> Graph:
         """One node a block."""

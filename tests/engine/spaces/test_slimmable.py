@@ -35,6 +35,28 @@ def extreme(space: Slimmable, at: int) -> Architecture:
     return space.architecture(config)
 
 
+def test_the_extremes_have_the_same_choice_everywhere_and_a_part_of_the_space_has_the_largest() -> None:
+    assert (OFA.smallest, OFA.largest) == (extreme(OFA, 0), extreme(OFA, -1)) == (OFA.uniform(3, 2, 3), OFA.uniform(7, 4, 6))
+    part = OFA.within([7, 5], [4], [6, 4])
+    assert part.size() == ((2 * 2) ** 4) ** 5 and part.largest == OFA.largest and part.smallest == OFA.uniform(5, 4, 4)
+    for seed in range(20):
+        member = part.sample(Random(seed)).architecture
+        assert OFA.contains(member) and part.contains(member) and not part.contains(OFA.smallest)
+        assert OFA.network(member, (3, 32, 32), 10) == part.network(member, (3, 32, 32), 10)
+
+
+def test_every_network_has_only_layers_of_the_largest_none_of_them_wider() -> None:
+    """What slices need: the same names, and shapes within those of the largest."""
+    for space in (OFA, TINY):
+        largest = {node.name: node for node in space.network(space.largest, (3, 32, 32), 10)}
+        for seed in range(10):
+            for node in space.network(space.sample(Random(seed)).architecture, (3, 32, 32), 10):
+                whole = largest[node.name]
+                assert node.op == whole.op and node.settings.get("stride") == whole.settings.get("stride")
+                for name in ("channels", "units", "kernel"):
+                    assert node.settings.get(name, 0) <= whole.settings.get(name, 0)
+
+
 def test_the_size_of_once_for_all() -> None:
     assert OFA.size() == ((3 * 3)**2 + (3 * 3)**3 + (3 * 3)**4)**5 == 21_758_655_492_572_485_851
 
