@@ -23,7 +23,7 @@ PARTS = ("version", "name", "space", "strategy", "estimation", "dataset", "budge
 ASKED = {"scratch": "trainings from scratch", "resume": "trainings that go on", "inherit": "inherited weights",
          "shared": "scores with shared weights", "generated": "generated weights", "supernet": "epochs of a supernet"}
 WORDS = {"finite": "decisions among finitely many choices (no real numbers)", "trellis": "a fabric of layers and scales",
-         "slices": "small choices that are slices of large ones",
+         "sharing": "weights that architectures share", "slices": "small choices that are slices of large ones",
          "edges": "edges whose operations all read one value",
          "default": "a default network with a default training"}      # needs whose names do not say enough
 

@@ -16,6 +16,14 @@ from engine.phases import Site
 LOOKS = 8                                       # random architectures after an epoch, of which one stands by
 
 
+@torch.no_grad()
+def standby(space: Any, choice: Callable[[Architecture], Any], step: Step) -> Architecture:
+    """Of a few random architectures the best on a batch of arch-val, for a search that ends before any was ranked."""
+    few: list[Architecture] = [space.sample(step.rng).architecture for _ in range(LOOKS)]
+    losses = [step.validation_loss(choice(architecture)).item() for architecture in few]
+    return few[losses.index(min(losses))]
+
+
 class Paths:
     """`drawn` gives the architectures of a step, uniform samples of the space if it is not given; several of them add up
     their gradients before the weights move. `relaxed` stands for the space's own supernet."""
@@ -37,13 +45,8 @@ class Paths:
     def choice(self, architecture: Architecture) -> Choice:
         return Choice(self.space.path(architecture))
 
-    @torch.no_grad()
     def report(self, step: Step) -> dict[str, Any]:
-        """`standby`: of a few random architectures the best on a batch of arch-val, for a search that ends before any was
-        ranked."""
-        few = [self.space.sample(step.rng).architecture for _ in range(LOOKS)]
-        losses = [step.validation_loss(self.choice(architecture)).item() for architecture in few]
-        return {"standby": few[losses.index(min(losses))].document()}
+        return {"standby": standby(self.space, self.choice, step).document()}
 
     def state_dict(self) -> dict[str, Any]:
         return {}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from random import Random
 from typing import Any
@@ -12,10 +12,10 @@ from torch import Tensor
 
 from engine.architecture.architecture import Architecture
 from engine.architecture.cost import measure
-from engine.architecture.graph import Graph
 from engine.nets.channel_order import families, sort_channels
 from engine.nets.sampler import Draw, Step
-from engine.nets.sliced import Slice, Sliced
+from engine.nets.sliced import Slice
+from engine.nets.slices import Slices
 from engine.phases import Site
 from engine.rng import stream
 
@@ -23,32 +23,18 @@ DIMENSIONS = ("kernel", "depth", "expansion")
 BINS, DRAWN = 8, 60                             # of the histogram of sizes; architectures that show how the space fills it
 
 
-def windows(graphs: Iterable[Graph]) -> dict[str, list[int]]:
-    """Of the convolutions whose window differs between networks."""
-    found: dict[str, set[int]] = {}
-    for graph in graphs:
-        for node in graph:
-            if node.op == "conv":
-                found.setdefault(node.name, set()).add(node.settings["kernel"])
-    return {name: sorted(sizes) for name, sizes in found.items() if len(sizes) > 1}
-
-
-class Shrinking:
+class Shrinking(Slices):
     """Of a stage, `Site.settings` says the `kernels`, `depths` and `expansions` that are allowed, how many `paths` a step
     trains, which expansions were allowed `before`, and when its plan has `begun`; without settings all is allowed."""
 
-    closing = 0
-
     def __init__(self, site: Site) -> None:
-        self.space, self.options, self.site = site.space, site.options, site
-        stage = site.settings
+        super().__init__(site)
+        self.options, stage = site.options, site.settings
         self.allowed = site.space.within(stage.get("kernels", site.space.kernels), stage.get("depths", site.space.depths),
                                          stage.get("expansions", site.space.expansions))
         self.paths: int = stage.get("paths", 1)
         self.before: Sequence[int] = stage.get("before", self.allowed.expansions)
         self.begun: int = stage.get("plan", {}).get("begun", 0)
-        self.whole = self.choice(self.space.largest)
-        self.supernet = Sliced(self.whole.graph, site.shape, windows(self._uniform(kernel=k) for k in self.space.kernels))
         self.teacher: dict[str, Tensor] = {}    # the largest network as the first stage has left it
         self.counts: dict[str, Counter[int]] = {name: Counter() for name in (*DIMENSIONS, "size")}
         self.counting = False
@@ -73,16 +59,10 @@ class Shrinking:
         return [Draw(self.choice(architecture), teacher=teacher if self._taught(architecture) else None,
                      lesson=self.options.distillation) for architecture in drawn]
 
-    def choice(self, architecture: Architecture) -> Slice:
-        return Slice(self._graph(architecture))
-
-    def inherited(self, architecture: Architecture) -> Mapping[str, Tensor]:
-        return self.supernet.extracted(self._graph(architecture))
-
     def report(self, step: Step) -> dict[str, Any]:
         """What the epoch's steps have trained: choices and sizes, and the sizes that the whole space would have."""
         low, high = self._ends
-        return {"sampled": {name: sorted(self.counts[name].items()) for name in DIMENSIONS},
+        return {**super().report(step), "sampled": {name: sorted(self.counts[name].items()) for name in DIMENSIONS},
                 "sizes": {"low": low, "high": high, "trained": [self.counts["size"][k] for k in range(BINS)],
                           "space": self._everywhere}}
 
@@ -123,14 +103,6 @@ class Shrinking:
     def _taught(self, architecture: Architecture) -> bool:
         """Nobody is taught by itself."""
         return bool(self.options.teacher == "full" or architecture != self.space.largest)
-
-    def _graph(self, architecture: Architecture) -> Graph:
-        found: Graph = self.space.network(architecture, self.site.shape, self.site.classes)
-        return found.live()
-
-    def _uniform(self, kernel: int | None = None, expansion: int | None = None) -> Graph:
-        s = self.space
-        return self._graph(s.uniform(kernel or max(s.kernels), max(s.depths), expansion or max(s.expansions)))
 
     def _count(self, architecture: Architecture) -> None:
         for name, value in architecture.genotype.items():

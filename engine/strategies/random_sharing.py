@@ -26,7 +26,7 @@ CPU = {"epochs": 10, "batch_size": 32, "lr": 0.1, "candidates": 20}
 
 @strategy(title="Random search with weight sharing", paper="Li & Talwalkar, UAI 2019 (arXiv:1902.07638)",
           summary="Each batch trains a random path of one network that holds all architectures; random ones are ranked.",
-          needs={"supernet"}, asks={"supernet", "shared", "scratch"}, presets={"paper": PAPER, "cpu": CPU})
+          needs={"sharing"}, asks={"supernet", "shared", "scratch"}, presets={"paper": PAPER, "cpu": CPU})
 class RandomSharing(RandomRanking):
     """The baseline of all weight sharing: nothing is learned of architectures before they are ranked."""
 
@@ -35,5 +35,6 @@ class RandomSharing(RandomRanking):
     @staticmethod
     def sampler(site: Site) -> Sampler:
         from engine.nets.paths import Paths
+        from engine.nets.slices import Slices
 
-        return Paths(site)
+        return Paths(site) if hasattr(site.space, "supernet") else Slices(site)

@@ -121,6 +121,14 @@ def test_every_method_has_baselines_that_are_sound(search: Search) -> None:
             assert api.parse(document).document()["seed"] == search.document["seed"]
 
 
+def test_where_choices_are_slices_chance_shares_weights_too(search: Search) -> None:
+    wanted = {"space": {"kind": "slimmable", "preset": "cpu"}, "strategy": {"name": "once_for_all", "preset": "cpu"}}
+    search.document = api.parse({**search.document, **wanted, "estimation": {"name": "shared"}}).document()
+    found = baselines.documents(search)
+    assert set(found) == {"random_sharing", "random_search"}
+    assert api.parse(found["random_sharing"]).document()["strategy"]["epochs"] == 20
+
+
 def test_only_the_owner_starts_them(darts: Search, stranger: Any, browser: Client) -> None:
     page = f"{darts.get_absolute_url()}compare/"
     root = get_user_model().objects.create_superuser("root", password="a long pass phrase")

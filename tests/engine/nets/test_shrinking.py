@@ -14,7 +14,7 @@ import torch
 
 from engine.nets.channel_order import families, importance
 from engine.nets.sampler import Draw
-from engine.nets.shrinking import BINS, Shrinking, windows
+from engine.nets.shrinking import BINS, Shrinking
 from engine.phases import Site
 from engine.spaces.slimmable import Slimmable
 from engine.strategies.once_for_all import OnceForAll, Options
@@ -74,11 +74,6 @@ def test_the_sandwich_adds_the_smallest_and_the_largest_that_are_allowed() -> No
     smallest, largest = (sampler.choice(member).graph for member in (SPACE.uniform(3, 1, 3), SPACE.largest))
     assert len(draws) == 4 + 2 and [draw.choice.graph for draw in draws[-2:]] == [smallest, largest]
     assert len(made(0, replace(OPTIONS, sandwich=True)).draw(step())) == 1
-
-
-def test_only_convolutions_with_a_choice_have_windows() -> None:
-    graphs = [SPACE.network(SPACE.uniform(k, 2, 4), SHAPE, 2) for k in SPACE.kernels]
-    assert windows(graphs) == {f"stage_1_block_{n}_depthwise": [3, 5] for n in (1, 2)}
 
 
 def test_the_first_stage_has_no_teacher_and_later_ones_that_which_it_left() -> None:

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 from engine.architecture.architecture import Architecture
 from engine.nets.build import build
-from engine.nets.shrinking import windows
 from engine.nets.sliced import Slice, Sliced, SlicedConv, centre
+from engine.nets.slices import windows
 from engine.nets.statistics import calibrate, recalibrated
 from engine.spaces.slimmable import Slimmable
 from engine.training.held import holding
