@@ -63,6 +63,7 @@ CPU = {"preset": "cpu"}
 # Those that train a supernet before they propose, and propose no more than what they learned to be worth a score.
 SHARING = {name for name, entry in discover("strategies").items() if "supernet" in entry.facts["asks"]}
 EPOCHS = 4                                            # of their supernets, here
+ROUNDS = 3                                            # of removals, where a method derives by them
 # Where a strategy needs more of a space than its kind offers in general.
 FITTING: dict[tuple[str, str], dict[str, Any]] = {
     ("pnas", "cell"): {"preset": "cpu", "cells": "one", "min_blocks": 1, "ops": ["conv_1x1", "identity", "avg_pool_3x3"]}}
@@ -106,6 +107,7 @@ def learned(spec: Spec, work: SupernetEpoch) -> Outcome:
                "alphas": {name: {"softmax": rows, "raw": rows} for name, rows in chances.items()}, "strengths": chances,
                "left": {name: [list(range(len(t.ops))) for _ in t.edges] for name, t in tables.items()},
                "entropy": {name: [1.0] * len(rows) for name, rows in chances.items()},
+               "rounds": ROUNDS, "agreed": 0, "answered": 1, "without": chances,
                "derived": derived.document(), "skips": spec.space.skips(derived), "curvature": 1.0}
     return Outcome("done", 0.5, "shared", spend={"epochs": 1.0, "seconds": 1.0}, payload=payload)
 
@@ -163,7 +165,9 @@ def enough(search: Search, verdict: Verdict = scored, trials: int = TRIALS) -> b
     heirs = [work for work in own(search) if work.weights == Weights("inherit", epochs[-1].trial)]
     o, last = search.spec.strategy.options, search.outcomes[len(epochs) - 1].payload
     stopped = getattr(o, "early_stop", "no") == "skips" and last["skips"] >= o.stop_skips
-    return (stopped or len(epochs) == o.epochs) and 1 <= len(shared) and shared + heirs == own(search) and len(
+    removing = getattr(o, "derivation", "magnitude") == "perturbation"
+    wanted = o.epochs + (ROUNDS * o.tuning_epochs if removing else 0)
+    return (stopped or len(epochs) == wanted) and 1 <= len(shared) and shared + heirs == own(search) and len(
         own(search)) <= trials
 
 
