@@ -6,6 +6,7 @@ takes its place, except that `series` grow by a point a time.
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -15,6 +16,7 @@ DIGITS = 4                                      # significant digits: enough for
 LARGEST = 24                                    # rows and columns of a heat map, decisions of a pair plot
 POINTS = 120                                    # of a scatter plot
 EDGES = 150                                     # of a fabric
+FITS = 3800                                     # characters of a picture that shares its event with little else
 Place = tuple[int, int]
 
 
@@ -47,6 +49,20 @@ def heat(title: str, rows: Sequence[str], columns: Sequence[str], values: Sequen
             "columns": list(map(str, columns[:LARGEST])), "values": table, "note": note}
 
 
+def alphas(title: str, edges: Sequence[str], ops: Sequence[str], softmax: Sequence[Sequence[float]],
+           raw: Sequence[Sequence[float]], kept: Sequence[Sequence[str]], note: str = "") -> Picture:
+    """A heat map of all edges, with the alphas themselves (`raw`) where there is room for them, and `kept`: row and column
+    of each operation that the derived cell has."""
+    places = [[edges.index(edge), ops.index(op)] for edge, op in kept if edge in edges and op in ops]
+    head = {"picture": "heat", "title": title, "rows": list(edges), "columns": list(ops), "note": note, "kept": places}
+    for digits in (DIGITS, DIGITS - 1):
+        picture = {**head, "values": _table(softmax, digits), **({"raw": _table(raw, digits)} if raw else {})}
+        if len(json.dumps(picture)) < FITS:
+            return picture
+    picture = {**head, "values": _table(softmax, DIGITS - 1)}
+    return picture if len(json.dumps(picture)) < FITS else heat(title, edges, ops, softmax, note)
+
+
 def pairs(title: str, names: tuple[str, str],
           decisions: Mapping[str, tuple[Sequence[Any], Sequence[float], Sequence[float]]], y: str = "density") -> Picture:
     """Two distributions over each of some decisions: where (choices or places), and the two heights there (`y`)."""
@@ -75,5 +91,9 @@ def population(members: Sequence[int], note: str = "") -> Picture:
     return {"picture": "population", "title": "Population", "members": list(members[-500:]), "note": note}
 
 
-def _short(value: float) -> float | None:
-    return float(f"{value:.{DIGITS}g}") if math.isfinite(value) else None
+def _short(value: float, digits: int = DIGITS) -> float | None:
+    return float(f"{value:.{digits}g}") if math.isfinite(value) else None
+
+
+def _table(values: Sequence[Sequence[float]], digits: int) -> list[list[float | None]]:
+    return [[_short(value, digits) for value in row] for row in values]

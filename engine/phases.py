@@ -15,14 +15,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import log
 from typing import Any, Literal
 
 from engine.architecture.architecture import Architecture
 from engine.architecture.graph import Shape
 from engine.events import Event
-from engine.insight import Picture, due, heat, series, shown
+from engine.insight import Picture, alphas, due, series, shown
 from engine.options import integer, real
 from engine.work import Candidate, Outcome, SupernetEpoch, Weights, Work
+
+
+WIDE, MANY_SKIPS, UNCLEAR = 0.25, 3, 0.95      # gap of the losses; skips; entropy beside that of equal shares
+MEMORISED = ("The gap is wide: the weights memorise their examples while the alphas choose on others. Fewer epochs, more "
+             "weight decay or augmentation help.")
+COLLAPSED = ("So many skips are the known collapse: fewer epochs, more weight decay of the shared weights, or an early stop "
+             "help; DARTS- is made against it.")
+UNDECIDED = ("All operations are nearly equal: what would be derived now is close to chance. More epochs or a higher learning "
+             "rate of the alphas sharpen them.")
 
 
 @dataclass(frozen=True)
@@ -123,22 +133,34 @@ class Phases:
         return True
 
 
+def _figures(report: Mapping[str, Any]) -> list[Picture]:
+    """Series, each with what to do where it goes wrong."""
+    found: list[Picture] = []
+    train, valid = report.get("train_loss"), report.get("valid_loss")
+    if train is not None and valid is not None:
+        note = MEMORISED if valid - train > WIDE else ""
+        found.append({**series("Loss of the supernet", training=train, validation=valid, gap=valid - train), "note": note})
+    if "skips" in report:
+        note = COLLAPSED if report["skips"] >= MANY_SKIPS else ""
+        found.append({**series("Skips of the derived cell", skips=report["skips"]), "note": note})
+    if entropy := report.get("entropy"):
+        means = {name: sum(row) / len(row) for name, row in entropy.items()}
+        widths = {name: len(table["ops"]) for name, table in report.get("tables", {}).items()}
+        parts = [mean / log(widths[name]) for name, mean in means.items() if widths.get(name, 0) > 1]
+        note = UNDECIDED if parts and min(parts) > UNCLEAR else ""
+        found.append({**series("Mean entropy of an edge", **means), "note": note})
+    return found
+
+
 def pictures(work: SupernetEpoch, report: Mapping[str, Any], *, every: int = 1) -> list[Event]:
     """What an epoch's payload shows: losses on both halves and their gap, and where there are alphas their probabilities,
     entropy and the skips of what is derived from them."""
     if not due(work.index // every + 1):
         return []
-    train, valid = report.get("train_loss"), report.get("valid_loss")
-    found: list[Picture] = []
-    if train is not None and valid is not None:
-        found.append(series("Loss of the supernet", training=train, validation=valid, gap=valid - train))
-    if "skips" in report:
-        found.append(series("Skips of the derived cell", skips=report["skips"]))
-    if entropy := report.get("entropy"):
-        found.append(series("Mean entropy of an edge", **{name: sum(row) / len(row) for name, row in entropy.items()}))
-    tables = report.get("tables", {})
-    events = [found] + [[heat(f"Alphas: {name}", tables[name]["edges"], tables[name]["ops"], table["softmax"],
-                              "Probability of each operation on each edge.")]
+    found, tables = _figures(report), report.get("tables", {})
+    kept = report.get("kept", {})
+    events = [found] + [[alphas(f"Alphas: {name}", tables[name]["edges"], tables[name]["ops"], table["softmax"],
+                                table.get("raw", ()), kept.get(name, ()), "Probability of each operation on each edge.")]
                         for name, table in report.get("alphas", {}).items() if name in tables]
     heads = [{"epoch": work.index + 1, **({"derived": report["derived"]} if "derived" in report else {})},
              *({"epoch": work.index + 1} for _ in report.get("alphas", {}))]

@@ -51,6 +51,7 @@ class Watch:
         self.back: int | None = None
         self.alarm = ""
         self.keep: Mapping[str, Any] | None = None
+        self.kept = 0                           # the trial of its epoch
 
     @property
     def decay(self) -> float:
@@ -82,19 +83,20 @@ class Watch:
             if back is not None and o.early_stop == "adapt" and self.returns < o.adapt_times and self.decay < o.adapt_limit:
                 note = self._return(back)
             elif back is not None:
-                self.keep = self.derived[back]
+                self.keep, self.kept = self.derived[back], self.trials[back]
                 self.alarm = (f"The curvature grew over {o.stop_factor:g} times since epoch {back + 1}: alphas are about "
                               f"to collapse. Stopped, and back to what was derived then. "
                               f"More weight decay of the shared weights makes this later.")
         else:
             found.append(series("Skips until the alarm", skips=report["skips"], limit=o.stop_skips))
             if report["skips"] >= o.stop_skips:
-                self.keep = report["derived"]
+                self.keep, self.kept = report["derived"], work.trial
                 self.alarm = (f"The derived cell has {report['skips']} skips: more training would add more. Stopped. "
                               f"Fewer epochs or more weight decay of the shared weights help.")
         said = note or self.alarm
+        more = {"alarm": said, **({"kept": self.kept} if self.alarm else {})} if said else {}
         found = [{**picture, "note": said} for picture in found]
-        return [Event("strategy", work.trial, shown(*found, epoch=work.index + 1, **({"alarm": said} if said else {})))]
+        return [Event("strategy", work.trial, shown(*found, epoch=work.index + 1, **more))]
 
     def _return(self, back: int) -> str:
         """Epochs after `back` no longer count, and none before it is gone back to."""

@@ -16,10 +16,19 @@ from engine import api
 
 
 def drawing(trial: Trial) -> dict[str, Any]:
-    """The cell, the macro strip and a description, or 404 where the trial has no architecture of its own."""
-    if "architecture" not in trial.work:
-        raise Http404("This trial is no network: it has no architecture of its own.")
-    return api.draw(trial.search.document["space"], trial.work["architecture"], *reading(trial))
+    """The cell, the macro strip and a description, of an epoch of shared weights those of what it stands for; or 404 where
+    there is no architecture."""
+    found = trial.work.get("architecture") or derived(trial)
+    if found is None:
+        raise Http404("This trial is no network, and none is derived from it.")
+    return api.draw(trial.search.document["space"], found, *reading(trial))
+
+
+def derived(trial: Trial) -> dict[str, Any] | None:
+    """The architecture that an epoch of shared weights stands for, where its method derives one."""
+    payload = (trial.outcome or {}).get("payload") or {}
+    found: dict[str, Any] | None = payload.get("derived")
+    return found
 
 
 def page(trial: Trial) -> dict[str, Any]:
@@ -48,8 +57,7 @@ def epoch_page(trial: Trial) -> dict[str, Any]:
     tables = [{"name": name, "ops": table["ops"],
                "rows": list(zip(table["edges"], payload["alphas"][name]["softmax"], strict=True))}
               for name, table in payload.get("tables", {}).items() if name in payload.get("alphas", {})]
-    derived = payload.get("derived")
-    drawn = derived and api.draw(trial.search.document["space"], derived, *reading(trial))
+    drawn = drawing(trial) if derived(trial) else None
     return {"trial": trial, "search": trial.search, "metrics": (trial.outcome or {}).get("metrics") or {},
             "payload": payload, "index": trial.work["index"] + 1, "continues": trial.work.get("continues"),
             "tables": tables, "drawing": drawn,

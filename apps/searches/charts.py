@@ -48,7 +48,8 @@ def state(search: Search) -> dict[str, Any]:
     tests = dict(search.trials.exclude(final_of=None).values_list("number", "outcome__metrics__test"))
     for trial in data["trials"]:
         trial |= {"download": downloads.get(trial["number"]), "test": tests.get(trial["number"])}
-    return {**data, "score": _dataset(search)["score"], "incumbent": _incumbent(search), "urls": addresses(search)}
+    return {**data, "score": _dataset(search)["score"], "incumbent": _incumbent(search), "urls": addresses(search),
+            "sharing": baselines.shares(search), "derived": _derived(search)}
 
 
 def _incumbent(search: Search) -> dict[str, Any] | None:
@@ -57,6 +58,16 @@ def _incumbent(search: Search) -> dict[str, Any] | None:
         return None
     drawn = api.draw(search.document["space"], best.work["architecture"], *selectors.reading(best))
     return {"trial": best.number, "drawing": drawn}
+
+
+def _derived(search: Search) -> dict[str, Any] | None:
+    """What the newest epoch of a supernet stands for, where nothing has been scored yet."""
+    newest = selectors.newest_epoch(search) if baselines.shares(search) else None
+    derived = ((newest.outcome or {}).get("payload") or {}).get("derived") if newest else None
+    if newest is None or derived is None or selectors.incumbent(search):
+        return None
+    drawn = api.draw(search.document["space"], derived, *selectors.reading(newest))
+    return {"trial": newest.number, "epoch": newest.work["index"] + 1, "drawing": drawn}
 
 
 def _dataset(search: Search) -> Mapping[str, Any]:

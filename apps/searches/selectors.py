@@ -76,6 +76,12 @@ def incumbent(search: Search) -> Trial | None:
     return search.trials.get(pk=best[0].pk) if best and best[0].status == Status.DONE else None
 
 
+def newest_epoch(search: Search) -> Trial | None:
+    """The last epoch of shared weights that succeeded."""
+    done = search.trials.filter(work__type="supernet_epoch", status=Status.DONE)
+    return done.select_related("search").order_by("-number").first()
+
+
 def reading(trial: Trial) -> tuple[list[int], int]:
     """The shape of an input and the number of classes as the trial found them; before it ended, as the dataset says."""
     metrics = (trial.outcome or {}).get("metrics") or {}
@@ -117,11 +123,12 @@ def curves(search: Search) -> dict[int, list[float | None]]:
 
 
 def insights(search: Search) -> list[dict[str, Any]]:
-    """What the strategy showed of its thinking, thinned out evenly; the newest is always there."""
+    """What the strategy showed of its thinking, thinned out evenly by trial, for a trial's events belong together; the newest
+    and all alarms are always there."""
     said = Event.objects.filter(search=search, type="strategy", data__has_key="pictures").order_by("-seq")
-    chosen = list(said.values_list("seq", flat=True))
-    chosen = chosen[::max(1, len(chosen) // INSIGHTS)]
-    rows = said.filter(seq__in=chosen).order_by("seq")
+    trials = list(said.values_list("trial", flat=True))
+    chosen = list(dict.fromkeys(trials))[::max(1, len(trials) // INSIGHTS)]
+    rows = said.filter(Q(trial__in=chosen) | Q(data__has_key="alarm")).order_by("seq")
     return [{"seq": row.seq, "trial": row.trial, "data": row.data} for row in rows]
 
 

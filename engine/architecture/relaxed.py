@@ -53,6 +53,12 @@ def kept(relaxed: Relaxed, node: Node, path: Path) -> list[tuple[int, str]]:
     return [(column, node.inputs[column]) for column in path[table][row]]
 
 
+def named(path: Path, tables: Mapping[str, Table]) -> dict[str, list[list[str]]]:
+    """The same choices in words: by table edge and operation of each that takes part."""
+    return {name: [[table.edges[row], table.ops[column]] for row, columns in enumerate(path[name]) for column in columns]
+            for name, table in tables.items() if name in path}
+
+
 def extracted(relaxed: Relaxed, path: Path) -> Graph:
     """The network that a path leaves, with the supernet's names: what a supernet computes when all else is zero.
     Sums leave zeros out; where only zeros are left, one of them is kept."""

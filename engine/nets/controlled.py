@@ -136,11 +136,11 @@ class Controlled:
     def _chances(self, drawn: Drawn) -> list[dict[str, Any]]:
         """By kind of decision a table of probabilities: decisions × choices, skips as layers × earlier layers."""
         tables: dict[str, dict[str, Any]] = {}
-        choices = self.choices
+        choices, said = self.choices, getattr(self.space, "said", lambda parameter, value: str(value))
         for parameter, values, row, decision in zip(choices.parameters, choices.values, drawn.probabilities,
                                                     self.controller.decisions, strict=True):
             if len(row) > 1:
-                known = dict(zip(map(str, values), row, strict=True))
+                known = dict(zip((said(parameter, value) for value in values), row, strict=True))
                 if decision.reads:
                     known = {f"layer {decision.reads}": row[1]}
                 title = "skips" if decision.reads else _kind(parameter.name)

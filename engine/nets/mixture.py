@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from torch import Tensor
 
 from engine.architecture.architecture import Architecture
-from engine.architecture.relaxed import Path, Relaxed
+from engine.architecture.relaxed import Path, Relaxed, named
 from engine.nets.alphas import Alphas
 from engine.nets.bilevel import first_order, second_order
 from engine.nets.curvature import largest_eigenvalue
@@ -44,6 +44,7 @@ class Mixture:
         self.space, self.learning = site.space, learning
         self.watched = not site.settings.get("tuning") and getattr(site.options, "early_stop", "no") in SHARP
         self.supernet = Supernet(relaxed or site.space.supernet(site.shape, site.classes), site.shape)
+        self.tables = (self.supernet.relaxed if relaxed is None else site.space.supernet(site.shape, site.classes)).tables
         relaxed = self.supernet.relaxed
         self.alphas = Alphas(relaxed.tables, site.seed, site.device, lr=learning.lr, betas=learning.betas,
                              weight_decay=learning.weight_decay, left=left)
@@ -79,6 +80,7 @@ class Mixture:
         strengths = self.derive(self.alphas)
         derived = self.space.derived(self.removals.strengths(strengths) if self.removals else strengths)
         found = {**self.alphas.document(), "derived": derived.document(), "skips": self.space.skips(derived),
+                 "kept": named(self.space.path(derived), self.tables),
                  **(self.removals.report() if self.removals else {})}
         if self.watched:
             loss = step.validation_loss(self._weighed(step))

@@ -50,6 +50,10 @@ class EnasMacro(Repeated, Nested):
         numbers = range(1, self.layers + 1)
         return {"layers": [[f"layer_{k}_op", *(f"layer_{k}_skip_{j}" for j in range(1, k))] for k in numbers]}
 
+    def said(self, parameter: Parameter, value: Any) -> str:
+        """A choice in words: operations are numbers in the genotype."""
+        return OPS[value] if parameter.name.endswith("_op") else str(value)
+
     def size(self) -> int:
         return int(len(self.ops) ** self.layers * 2 ** math.comb(self.layers, 2))
 

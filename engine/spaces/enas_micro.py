@@ -65,6 +65,10 @@ class EnasMicro(Repeated, Nested):
         slots = ("input_1", "op_1", "input_2", "op_2")
         return {cell: [f"{cell}_node_{k}_{slot}" for k in range(1, self.nodes + 1) for slot in slots] for cell in CELLS}
 
+    def said(self, parameter: Parameter, value: Any) -> str:
+        """A choice in words: operations are numbers in the genotype."""
+        return str(value) if parameter.points else tuple(OPS)[value]
+
     def size(self) -> int:
         cell = math.prod((len(self.ops) * (INPUTS + node)) ** 2 for node in range(self.nodes))
         return int(cell ** len(CELLS))

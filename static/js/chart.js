@@ -30,11 +30,12 @@ const colour = (index) => token(`--nw-d${(index % 6) + 1}`);
 
 // Trials and epochs are whole: no tick between two of them.
 function wholeTicks(series) {
-  const all = series.flatMap((one) => [one.x[0], one.x.at(-1)]).filter(Number.isFinite);
-  return all.length ? Math.max(1, Math.ceil((Math.max(...all) - Math.min(...all)) / 8)) : 1;
+  const all = series.flatMap((one) => one.x).filter(Number.isFinite);
+  const [least, most] = [Math.min, Math.max].map((pick) => all.reduce((a, b) => pick(a, b), all[0]));
+  return all.length ? Math.max(1, Math.ceil((most - least) / 8)) : 1;
 }
 
-function layout({ x, y, whole, named }, series) {
+function layout({ x, y, whole, named, height = 280 }, series) {
   const axis = (title) => ({
     title: { text: plain(title), standoff: 8, font: { color: token("--nw-muted"), size: 12 } },
     color: token("--nw-muted"), gridcolor: token("--nw-grid"), linecolor: token("--nw-line"), zeroline: false, automargin: true,
@@ -42,7 +43,7 @@ function layout({ x, y, whole, named }, series) {
   return {
     xaxis: { ...axis(x), showgrid: false, ...(whole ? { tick0: 0, dtick: wholeTicks(series) } : {}), ...(named ? { type: "category" } : {}) },
     yaxis: { ...axis(y), ...(named === "both" ? { type: "category", autorange: "reversed" } : {}) },
-    margin: { l: 52, r: 12, t: 8, b: 40 }, height: 280, autosize: true,
+    margin: { l: 52, r: 12, t: 8, b: 40 }, height, autosize: true,
     paper_bgcolor: token("--nw-surface"), plot_bgcolor: token("--nw-surface"), hovermode: "closest",
     font: { family: getComputedStyle(document.body).fontFamily, size: 12, color: token("--nw-ink") },
     legend: { orientation: "h", x: 0, y: 1.02, yanchor: "bottom", bgcolor: "rgba(0,0,0,0)", font: { color: token("--nw-ink") } },
@@ -58,21 +59,22 @@ function band(series, index) {
     line: { width: 0 }, hoverinfo: "skip", showlegend: false };
 }
 
-// series: {name, x, y, look: "step" | "line" | "dots" | "bars" | "heat", colour: 0…, width of a line}; a heat map has z: a row for each y;
-// low and high make a band
+// series: {name, x, y, look: "step" | "line" | "dots" | "bars" | "heat", colour: 0…, width of a line, opacity of dots}; a heat map has z: a row for each y;
+// low and high make a band; `range`: the values of the lightest and the darkest colour of a heat map
 function trace(series, index) {
   const hue = series.colour ?? index;
   const common = { name: plain(series.name), x: series.x, y: series.y, type: "scatter" };
   if (series.look === "heat") {
     const scale = [[0, token("--nw-sunken")], [1, token("--nw-d1")]];
-    return { ...common, type: "heatmap", z: series.z, colorscale: scale, colorbar: { thickness: 8, outlinewidth: 0 }, xgap: 1, ygap: 1 };
+    const [zmin, zmax] = series.range ?? [];
+    return { ...common, type: "heatmap", z: series.z, ...(series.range ? { zmin, zmax } : {}), colorscale: scale, colorbar: { thickness: 8, outlinewidth: 0 }, xgap: 1, ygap: 1 };
   }
   if (series.look === "bars") {
-    const pattern = { shape: ["", "/", "x", ".", "-", "+"][hue % 6], fgcolor: token("--nw-surface"), solidity: 0.4 };
+    const pattern = { shape: ["", "/", "x", ".", "-", "+"][hue % 6], fgcolor: token("--nw-surface"), solidity: 0.4, fillmode: "overlay" };
     return { ...common, type: "bar", marker: { color: colour(hue), pattern }, orientation: series.lying ? "h" : "v" };
   }
   if (series.look === "dots") {
-    return { ...common, mode: "markers", marker: { color: colour(hue), size: 6, opacity: 0.5, symbol: SYMBOLS[hue % 6] } };
+    return { ...common, mode: "markers", marker: { color: colour(hue), size: 6, opacity: series.opacity ?? 0.5, symbol: SYMBOLS[hue % 6] } };
   }
   const dash = DASHES[(hue + Math.floor(hue / 6)) % 6];      // the seventh has the first one's colour and another dash
   const line = { color: colour(hue), width: series.width ?? (series.look === "step" ? 2.25 : 1.75), dash };

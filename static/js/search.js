@@ -14,8 +14,9 @@ import { mount as leaderboard } from "./panels/leaderboard.js";
 import { mount as log } from "./panels/log.js";
 import { mount as pareto } from "./panels/pareto.js";
 import { mount as state } from "./panels/state.js";
+import { mount as supernet } from "./panels/supernet.js";
 
-const PANELS = { baselines, best_so_far: bestSoFar, curves, ensemble, finals, incumbent, insight, leaderboard, log, pareto };
+const PANELS = { baselines, best_so_far: bestSoFar, curves, ensemble, finals, incumbent, insight, leaderboard, log, pareto, supernet };
 const WHOLE_PAGE = [figures, state];
 
 // After a resume a trial goes on from its last checkpoint: an epoch may be told again, and what followed it is void.
@@ -44,6 +45,9 @@ const CHANGES = {
   download(search, number, data) {
     search.trial(number).download = data.state;
   },
+  strategy(search, number, data) {
+    if (data.derived) search.derived = { trial: number, epoch: data.epoch, drawing: null };
+  },
   incumbent(search, number) {
     search.incumbent = { trial: number, drawing: null };
   },
@@ -65,6 +69,8 @@ export class Search {
     this.urls = page.urls;
     this.score = page.score ?? "score";                 // what it is, in words
     this.incumbent = page.incumbent ?? null;
+    this.sharing = page.sharing ?? false;               // whether a supernet trains first
+    this.derived = page.derived ?? null;                // what the newest epoch of a supernet stands for
     this.insights = page.insights ?? [];                // what the strategy said, thinned out
     this.trials = new Map((page.trials ?? []).map((trial) => [trial.number, trial]));
     this.curves = new Map(Object.entries(page.curves ?? {}).map(([number, curve]) => [Number(number), curve]));

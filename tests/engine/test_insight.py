@@ -31,6 +31,24 @@ def test_heat_keeps_what_is_unknown_blank() -> None:
     assert insight.heat("P", ["a"], ["x", "y"], [[None, 0.25]])["values"] == [[None, 0.25]]
 
 
+def test_alphas_say_all_that_there_is_room_for() -> None:
+    def drawn(edges: int, ops: int) -> insight.Picture:
+        names, columns = [f"{n} to {n + 1}" for n in range(edges)], [f"operation_{n}" for n in range(ops)]
+        kept = [[names[-1], columns[0]], ["elsewhere", columns[0]], [names[0], "unknown"]]
+        table = [[1 / 3000 + n + m for m in range(ops)] for n in range(edges)]
+        picture = insight.alphas("A", names, columns, table, table, kept, "note")
+        assert len(json.dumps(picture)) < insight.FITS + 100
+        return picture
+
+    assert drawn(2, 2) == {"picture": "heat", "title": "A", "rows": ["0 to 1", "1 to 2"], "note": "note", "kept": [[1, 0]],
+                           "columns": ["operation_0", "operation_1"], "raw": [[0.0003333, 1.0], [1.0, 2.0]],
+                           "values": [[0.0003333, 1.0], [1.0, 2.0]]}
+    paper, recurrent, widest = drawn(14, 8), drawn(36, 5), drawn(44, 8)
+    assert "raw" in paper and "raw" in recurrent and len(recurrent["rows"]) == 36
+    assert "raw" not in widest and len(widest["rows"]) == 44 and widest["kept"] == [[43, 0]]
+    assert len(drawn(200, 8)["rows"]) == insight.LARGEST
+
+
 def test_a_trellis_keeps_its_strongest_edges_and_the_path_by_its_places() -> None:
     strengths = {((layer, 1), (layer + 1, 1)): layer / 300 for layer in range(1, 301)}
     picture = insight.trellis("Fabric", strengths, [((1, 1), (2, 1)), ((2, 1), (3, 1))], "all")

@@ -88,7 +88,8 @@ def test_pictures_are_drawn_from_the_payload_alone_and_stay_small() -> None:
     report: dict[str, Any] = {
         "train_loss": 0.5, "valid_loss": 0.75, "skips": 3, "tables": {"normal": table, "reduce": table},
         "alphas": {name: {"softmax": [[0.123456] * 8] * 14, "raw": [[0.1] * 8] * 14} for name in ("normal", "reduce")},
-        "entropy": {"normal": [1.0, 2.0], "reduce": [2.0, 2.0]}, "derived": POINT.document()}
+        "entropy": {"normal": [1.0, 2.0], "reduce": [2.0, 2.0]}, "derived": POINT.document(),
+        "kept": {"normal": [["1 to 2", "operation_3"]]}}
     events = pictures(SupernetEpoch(0, trial=7), report)
     drawn = {p["title"]: p for event in events for p in event.data["pictures"]}
     assert list(drawn) == ["Loss of the supernet", "Skips of the derived cell", "Mean entropy of an edge", "Alphas: normal",
@@ -96,8 +97,21 @@ def test_pictures_are_drawn_from_the_payload_alone_and_stay_small() -> None:
     assert drawn["Loss of the supernet"]["values"] == {"training": 0.5, "validation": 0.75, "gap": 0.25}
     assert drawn["Mean entropy of an edge"]["values"] == {"normal": 1.5, "reduce": 2.0}
     assert drawn["Alphas: normal"]["rows"] == table["edges"] and len(drawn["Alphas: normal"]["values"]) == 14
+    assert drawn["Loss of the supernet"]["note"] == "" and "collapse" in drawn["Skips of the derived cell"]["note"]
+    assert drawn["Alphas: normal"]["raw"][0][0] == 0.1 and drawn["Alphas: normal"]["kept"] == [[1, 3]]
+    assert drawn["Alphas: reduce"]["kept"] == [] and [event.data["epoch"] for event in events] == [1, 1, 1]
     assert events[0].data["derived"] == POINT.document() and all(event.trial == 7 for event in events)
     assert all(len(json.dumps(event.document())) < 4096 for event in events)
+
+
+def test_figures_say_what_to_do_only_where_they_go_wrong() -> None:
+    table = {"edges": ["0 to 1"], "ops": ["none", "skip_connect"]}
+    for train, skips, entropy in ((1.0, 1, 0.3), (0.5, 4, 0.69)):
+        report = {"train_loss": train, "valid_loss": 1.1, "skips": skips, "entropy": {"cell": [entropy]}, "tables": {"cell": table}}
+        [event] = pictures(SupernetEpoch(0, trial=0), report)
+        notes = [picture["note"] for picture in event.data["pictures"]]
+        assert all(notes) if skips == 4 else not any(notes)
+    assert "memorise" in notes[0] and "collapse" in notes[1] and "close to chance" in notes[2]
 
 
 def test_a_method_without_alphas_shows_its_losses() -> None:

@@ -35,7 +35,7 @@ def test_the_alarm_comes_at_the_right_epoch_and_goes_back_to_the_right_genotype(
     """Flat until epoch 19, then 2: the average of five is 1.4 times the one of four epochs before at 21, not at 20."""
     one = watch("curvature")
     assert heard(one, [1.0] * 20 + [2.0] * 10) == 21
-    assert one.keep == {"of": 17} and "epoch 18" in one.alarm and "weight decay" in one.alarm
+    assert one.keep == {"of": 17} and one.kept == one.trials[17] and "epoch 18" in one.alarm and "weight decay" in one.alarm
 
 
 def test_nothing_is_compared_with_an_epoch_before_the_start() -> None:
@@ -66,6 +66,7 @@ def test_skips_are_counted(limit: int) -> None:
         if one.alarm:
             break
     assert skips == limit and one.keep == {"of": limit} and event.data["alarm"] == one.alarm
+    assert event.data["kept"] == skips
     assert event.data["pictures"][0]["note"] == one.alarm
 
 

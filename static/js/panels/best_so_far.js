@@ -1,7 +1,9 @@
-// Best score so far against trials or time. Listens to trial_finished. Draws one step line and one dot per trial.
+// Best score so far against trials or time. Listens to trial_finished and search_state. Draws one step line and one dot per
+// trial; before there are any, how the supernet comes on.
 
 import { Chart, press, tool, toolbar } from "../chart.js";
 import { score } from "../words.js";
+import { training } from "./epochs.js";
 
 function points(search, byTime) {
   let best = -Infinity;
@@ -22,13 +24,20 @@ function sentence(search) {
   return `Best ${score(best.score)} at trial ${best.number}${after}. Dots are single trials.`;
 }
 
+function supernet(search) {
+  const epochs = search.epochs();
+  return [{ name: "the supernet itself", x: epochs.map((_, i) => i + 1), y: epochs.map((trial) => trial.score), look: "line", colour: 2 }];
+}
+
 export function mount(panel, search) {
   const chart = new Chart(panel, { title: "Best score so far", x: "trial", y: `validation ${search.score}`, file: "best_so_far", whole: true });
   let byTime = false;
   const draw = () => {
+    const words = training(search);
+    if (words) return chart.show(supernet(search), words, { x: "epoch of the supernet", whole: true });
     const all = points(search, byTime);
     const x = all.map((point) => point.x);
-    chart.show([
+    return chart.show([
       { name: "single trials", x, y: all.map((point) => point.score), look: "dots", colour: 0 },
       { name: "best so far", x, y: all.map((point) => point.best), look: "step", colour: 0 },
     ], sentence(search), { x: byTime ? "seconds of training spent" : "trial", whole: !byTime });
@@ -45,5 +54,5 @@ export function mount(panel, search) {
   const axes = [axis("Trials", false), axis("Time", true)];
   toolbar(panel).prepend(...axes);
   draw();
-  return search.on("trial_finished", draw);
+  return search.on("trial_finished trial_proposed search_state", draw);
 }

@@ -1,9 +1,11 @@
-// The best network so far. Listens to incumbent. Draws its cell; what stays between two networks stays in its place.
+// The best network so far; before there is one, what a supernet stands for now. Listens to incumbent and strategy. Draws the
+// cell; what stays between two networks stays in its place.
 
 import { toolbar } from "../chart.js";
 import { Diagram } from "../diagram.js";
 import { paced } from "../pace.js";
 import { count, score } from "../words.js";
+import { training } from "./epochs.js";
 
 export function mount(panel, search) {
   const diagram = new Diagram(panel.querySelector("[data-diagram]"), "incumbent", { words: true });
@@ -12,10 +14,12 @@ export function mount(panel, search) {
   const drawings = new Map();
   let link = panel.querySelector("[data-open]");
 
-  const describe = (number) => {
+  const describe = ({ trial: number, epoch }) => {
     const trial = search.trials.get(number) ?? {};
-    heading.textContent = `Incumbent, trial ${number}`;
-    const facts = [`Score ${score(trial.score)}`, `${count(trial.parameters)} parameters`, `${count(trial.flops)} FLOPs`];
+    heading.textContent = epoch ? `Derived now, epoch ${epoch}` : `Incumbent, trial ${number}`;
+    const untrained = { shared: " with shared weights, not yet trained from scratch", hypernetwork: " with generated weights, not yet trained from scratch" };
+    const facts = epoch ? ["Derived now, not yet trained from scratch", `what the supernet stands for after epoch ${epoch}`]
+      : [`Score ${score(trial.score)}${untrained[trial.score_kind] ?? ""}`, `${count(trial.parameters)} parameters`, `${count(trial.flops)} FLOPs`];
     if (summary) summary.textContent = `${facts.join(" · ")} · ${search.spec?.space?.kind ?? ""}`.replace(/ · $/, "");
     link ??= toolbar(panel).appendChild(
       Object.assign(document.createElement("a"), { textContent: "Open", className: "btn btn-link btn-sm px-0 py-1" }));
@@ -23,9 +27,14 @@ export function mount(panel, search) {
   };
 
   const draw = paced(async () => {
-    if (!search.incumbent) return;
-    const { trial: number, drawing } = search.incumbent;
-    describe(number);
+    const shown = search.incumbent ?? search.derived;
+    if (!shown) {
+      const words = training(search);
+      if (words && summary) summary.textContent = `${words} Until then no network is the best.`;
+      return;
+    }
+    const { trial: number, drawing, epoch } = shown;
+    describe(shown);
     try {
       if (drawing) drawings.set(number, drawing);
       if (!drawings.has(number)) {
@@ -33,9 +42,9 @@ export function mount(panel, search) {
         if (!answer.ok) throw new Error(`status ${answer.status}`);
         drawings.set(number, await answer.json());
       }
-      if (search.incumbent.trial !== number) return;
+      if ((search.incumbent ?? search.derived).trial !== number) return;
       diagram.options.file = `trial_${number}`;
-      await diagram.draw(drawings.get(number), `Network of trial ${number}`);
+      await diagram.draw(drawings.get(number), epoch ? `Derived after epoch ${epoch}, not yet trained from scratch` : `Network of trial ${number}`);
       panel.dataset.trial = number;
     } catch (error) {
       if (summary) summary.textContent = `The diagram of trial ${number} did not load (${error.message}).`;
@@ -43,5 +52,7 @@ export function mount(panel, search) {
   });
 
   draw();
-  return search.on("incumbent", draw);
+  return search.on("incumbent strategy trial_started trial_finished", (event) => {
+    if (event.type === "incumbent" || !search.incumbent) draw();
+  });
 }

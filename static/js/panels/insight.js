@@ -1,7 +1,10 @@
 // How the strategy thinks. Listens to strategy, trial_proposed and trial_finished. Draws the pictures of `engine/insight.py`, one at a time.
 
 import { Chart, press, tool, toolbar } from "../chart.js";
+import { spoken } from "../diagram/mixture.js";
 import { score } from "../words.js";
+import { byEpoch } from "./epochs.js";
+import { truth } from "./truth.js";
 
 // The pictures so far: the newest of each title, and for series all their points.
 export class Pictures {
@@ -13,10 +16,11 @@ export class Pictures {
 
   take({ trial, data }) {
     for (const picture of data.pictures ?? []) {
+      if (byEpoch(data, picture)) continue;           // it has a panel with a slider
       this.newest.set(picture.title, picture);
       if (picture.picture !== "series") continue;
       if (!this.points.has(picture.title)) this.points.set(picture.title, []);
-      this.points.get(picture.title).push([trial, picture.values]);
+      this.points.get(picture.title).push([data.epoch ?? trial, picture.values, Number.isInteger(data.epoch)]);
     }
   }
 }
@@ -36,15 +40,18 @@ export function lineage(search, number) {
 const dots = (name, trials, colour, look = "dots") =>
   ({ name, x: trials.map((trial) => trial.number), y: trials.map((trial) => trial.score), look, colour });
 
+// Generations and the like: whole numbers that lie close together.
+const few = (points) => points.every(([x]) => Number.isInteger(x) && x < 50);
+
 const WIDTHS = [0.5, 1.25, 2.25, 3.5, 5];       // of the edges of a fabric, from weak to strong
 
-const DRAW = {
+export const DRAW = {
   series(picture, { points }) {
     const told = points.get(picture.title);
     const lines = Object.keys(picture.values).map((name, colour) =>
       ({ name, x: told.map(([trial]) => trial), y: told.map(([, values]) => values[name]), look: "line", colour }));
     const now = Object.entries(picture.values).map(([name, value]) => `${name} ${value}`).join(", ");
-    return { lines, words: { x: "trial", y: "", whole: true, named: "" }, sentence: `Now ${now}. ${picture.note ?? ""}`.trim() };
+    return { lines, words: { x: told.at(-1)[2] ? "epoch" : "trial", y: "", whole: true, named: "" }, sentence: `Now ${now}. ${picture.note ?? ""}`.trim() };
   },
   bars(picture) {
     const names = picture.values.map(([name]) => name);
@@ -59,13 +66,14 @@ const DRAW = {
     const decision = picture.decisions.find((one) => one.name === chosen) ?? picture.decisions[0];
     if (!decision) return { lines: [], words: {}, sentence: "No decision has a model yet." };
     const look = typeof decision.at[0] === "number" ? "line" : "bars";
-    const lines = picture.names.map((name, colour) => ({ name, x: decision.at, y: decision.values[colour], look, colour }));
+    const at = decision.at.map((one) => (typeof one === "string" ? spoken(one) : one));
+    const lines = picture.names.map((name, colour) => ({ name, x: at, y: decision.values[colour], look, colour }));
     const words = { x: decision.name, y: picture.y ?? "density", whole: false, named: look === "bars" ? "x" : "" };
     return { lines, words, sentence: `${picture.names.join(" against ")} for ${decision.name}.`, choices: picture.decisions.map((one) => one.name) };
   },
   scatter(picture) {
     const lines = [{ name: picture.title, x: picture.points.map(([x]) => x), y: picture.points.map(([, y]) => y), look: "dots", colour: 0 }];
-    return { lines, words: { x: picture.x, y: picture.y, whole: false, named: "" }, sentence: picture.note };
+    return { lines, words: { x: picture.x, y: picture.y, whole: few(picture.points), named: "" }, sentence: picture.note };
   },
   trellis(picture) {
     const places = [...new Set(picture.edges.flatMap(([a, b, c, d]) => [`${a} ${b}`, `${c} ${d}`]))].map((word) => word.split(" ").map(Number));
@@ -113,6 +121,8 @@ export function mount(panel, search) {
   const buttons = new Map();
 
   const draw = () => {
+    const found = truth(search);
+    if (found) pictures.newest.set(found.title, found);
     panel.hidden = pictures.newest.size === 0;
     if (why) why.textContent = reason(search);
     if (panel.hidden) return;

@@ -118,7 +118,7 @@ def test_an_epoch_of_shared_weights_has_a_page_but_no_network(browser: Client, s
     drawn = json.loads(re.search(r'<script id="drawing" type="application/json">(.*?)</script>', text)[1])
     assert drawn["cell"]["nodes"]
     assert "it broke" in browser.get(at(4)).content.decode()
-    assert browser.get(at(3, "drawing.json")).status_code == 404
+    assert browser.get(at(3, "drawing.json")).json() == drawn and browser.get(at(4, "drawing.json")).status_code == 404
     refused = browser.get(at(3, "download.zip"))
     assert refused.status_code == 409 and "no trained network" in refused.content.decode()
 

@@ -143,6 +143,17 @@ def test_a_network_is_drawn_for_the_input_that_it_was_trained_on(search: Search)
     assert selectors.reading(trial) == ([3, 16, 16], 4)
 
 
+def test_events_of_a_trial_are_thinned_out_together_and_alarms_stay(search: Search) -> None:
+    def said(trial: int, **more: Any) -> list[dict[str, Any]]:
+        return [{"event": "strategy", "trial": trial, "pictures": [{"title": title}], **more} for title in ("A", "B")]
+
+    for trial in range(301):
+        recorder.record(search.pk, said(trial, **({"alarm": "Stop."} if trial == 1 else {})))
+    shown = selectors.insights(search)
+    told = [one["trial"] for one in shown]
+    assert told[:6] == [0, 0, 1, 1, 3, 3] and told[-2:] == [300, 300] and len(told) == 204
+
+
 def test_pictures_of_the_strategy_are_thinned_out_and_the_newest_stays(search: Search) -> None:
     for number in range(450):
         recorder.record(search.pk, [{"event": "strategy", "trial": number, "pictures": [{"picture": "bars", "title": "A"}]}])

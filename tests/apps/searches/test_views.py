@@ -195,7 +195,12 @@ def test_a_search_that_trains_shared_weights_shows_how_far_they_are(browser: Cli
     assert figures["supernet"] == {"done": 1, "of": 4} and figures["share"] == 25 and figures["best"] is None
     assert figures["done"] == figures["ended"] == figures["failed"] == figures["distinct"] == 0
     assert "1 of 4 epochs of the supernet" in text and not re.findall(r'<tr data-trial="(\d)">', text)
+    assert "the first shared scores come after the last one" in text
+    shown = data(text)
+    assert shown["sharing"] and shown["derived"]["trial"] == 0 and shown["derived"]["epoch"] == 1
+    assert shown["derived"]["drawing"]["words"] and "Derived now, not yet trained from scratch" in text
     add(search, 2, "done", 0.5, score_kind="shared")
+    assert data(browser.get(search.get_absolute_url()).content.decode())["derived"] is None
     answer = browser.get(search.get_absolute_url())
     row = re.search(r'<tr data-trial="2">.*?</tr>', answer.content.decode())
     assert answer.context["figures"]["supernet"] is None and row is not None and "download.zip" not in row[0]

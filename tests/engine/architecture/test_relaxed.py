@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from engine.architecture.cost import measure
-from engine.architecture.relaxed import choosable, extracted, heard, kept, merged
+from engine.architecture.relaxed import Table, choosable, extracted, heard, kept, merged, named
 from engine.registry import discover
 from engine.spec import parse_space
 
@@ -129,3 +129,8 @@ def test_a_mixture_keeps_the_columns_of_the_path() -> None:
     node = relaxed.graph["stage_1_cell_1_edge_0_1"]
     path = {"cell": ((1, 3), *((),) * 5)}
     assert kept(relaxed, node, path) == [(1, node.inputs[1]), (3, node.inputs[3])]
+
+
+def test_a_path_in_words_names_edges_and_operations() -> None:
+    tables = {"cell": Table(("0 to 1", "1 to 2"), ("none", "skip")), "unknown": Table(("a to b",), ("x",))}
+    assert named({"cell": ((1,), ()), "more": ((0,),)}, tables) == {"cell": [["0 to 1", "skip"]]}

@@ -92,6 +92,7 @@ def test_a_method_says_what_takes_part_and_how_strong_it_is_in_the_end() -> None
     assert mixture.supernet(torch.randn(2, 1, 8, 8), draw.choice).shape == (2, 10)
     told = mixture.report(step)
     assert told["derived"]["genotype"]["arch"].count("nor_conv_1x1") == 6 and told["skips"] == 0
+    assert [op for _, op in told["kept"]["cell"]] == ["nor_conv_1x1"] * 6 and told["kept"]["cell"][0][0] == "0 to 1"
 
 
 def test_a_supernet_of_its_own_is_used() -> None:

@@ -35,6 +35,12 @@ def test_the_number_of_networks_of_twelve_layers() -> None:
     assert len(SPACE.parameters()) == 12 + 12 * 11 // 2
 
 
+def test_a_choice_is_said_in_words() -> None:
+    few = EnasMacro(layers=2, channels=2, ops=("conv_3x3", "max_pool_3x3"))
+    assert [[few.said(p, value) for value in p.choices] for p in few.parameters()] == [
+        ["conv_3x3", "max_pool_3x3"], ["conv_3x3", "max_pool_3x3"], ["0", "1"]]
+
+
 def test_size_is_the_count_of_all_architectures_and_each_is_another() -> None:
     tiny = EnasMacro(layers=3, channels=2, ops=("conv_3x3", "max_pool_3x3"))
     every = [tiny.architecture(config) for config in genotype.completions(tiny.parameters())]

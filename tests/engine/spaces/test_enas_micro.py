@@ -33,6 +33,12 @@ def test_the_number_of_pairs_of_cells() -> None:
     assert EnasMicro(nodes=1, ops=("identity", "max_pool_3x3")).size() == (2 * 2) ** 4
 
 
+def test_a_choice_is_said_in_words() -> None:
+    few = EnasMicro(nodes=1, ops=("identity", "max_pool_3x3"))
+    assert [[few.said(p, value) for value in p.choices] for p in few.parameters()][:2] == [
+        ["0", "1"], ["max_pool_3x3", "identity"]]
+
+
 def test_size_is_the_count_of_all_architectures_and_halves_may_be_swapped() -> None:
     tiny = EnasMicro(nodes=1, ops=("identity", "max_pool_3x3"), channels=2, layers=1)
     every = [tiny.architecture(config) for config in genotype.completions(tiny.parameters())]
