@@ -25,14 +25,13 @@ from engine.insight import Picture, alphas, due, series, shown
 from engine.options import integer, real
 from engine.work import Candidate, Outcome, SupernetEpoch, Weights, Work
 
-
 WIDE, MANY_SKIPS, UNCLEAR = 0.25, 3, 0.95      # gap of the losses; skips; entropy beside that of equal shares
 MEMORISED = ("The gap is wide: the weights memorise their examples while the alphas choose on others. Fewer epochs, more "
              "weight decay or augmentation help.")
 COLLAPSED = ("So many skips are the known collapse: fewer epochs, more weight decay of the shared weights, or an early stop "
              "help; DARTS- is made against it.")
-UNDECIDED = ("All operations are nearly equal: what would be derived now is close to chance. More epochs or a higher learning "
-             "rate of the alphas sharpen them.")
+UNDECIDED = ("All operations are nearly equal: what would be derived now is close to chance. More epochs or a higher "
+             "learning rate of the alphas sharpen them.")
 
 
 @dataclass(frozen=True)

@@ -123,8 +123,8 @@ def curves(search: Search) -> dict[int, list[float | None]]:
 
 
 def insights(search: Search) -> list[dict[str, Any]]:
-    """What the strategy showed of its thinking, thinned out evenly by trial, for a trial's events belong together; the newest
-    and all alarms are always there."""
+    """What the strategy showed of its thinking, thinned out evenly by trial, for a trial's events belong together; the
+    newest and all alarms are always there."""
     said = Event.objects.filter(search=search, type="strategy", data__has_key="pictures").order_by("-seq")
     trials = list(said.values_list("trial", flat=True))
     chosen = list(dict.fromkeys(trials))[::max(1, len(trials) // INSIGHTS)]

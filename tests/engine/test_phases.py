@@ -107,7 +107,8 @@ def test_pictures_are_drawn_from_the_payload_alone_and_stay_small() -> None:
 def test_figures_say_what_to_do_only_where_they_go_wrong() -> None:
     table = {"edges": ["0 to 1"], "ops": ["none", "skip_connect"]}
     for train, skips, entropy in ((1.0, 1, 0.3), (0.5, 4, 0.69)):
-        report = {"train_loss": train, "valid_loss": 1.1, "skips": skips, "entropy": {"cell": [entropy]}, "tables": {"cell": table}}
+        report = {"train_loss": train, "valid_loss": 1.1, "skips": skips, "entropy": {"cell": [entropy]},
+                  "tables": {"cell": table}}
         [event] = pictures(SupernetEpoch(0, trial=0), report)
         notes = [picture["note"] for picture in event.data["pictures"]]
         assert all(notes) if skips == 4 else not any(notes)

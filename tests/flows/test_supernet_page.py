@@ -26,15 +26,17 @@ SLIDER, TOLD = "document.querySelector('#supernet-epoch')", "document.querySelec
 def report(share: float) -> dict[str, Any]:
     """A table of two edges on which a convolution takes `share`."""
     rows = [[(1 - share) / 2, (1 - share) / 2, share], [1 / 3] * 3]
-    return {"train_loss": 1.0, "valid_loss": 1.1, "skips": 1, "tables": {"cell": {"edges": ["0 to 1", "1 to 2"], "ops": OPS}},
-            "alphas": {"cell": {"softmax": rows, "raw": [[0.0, 0.0, 7 * share], [0.0] * 3]}}, "entropy": {"cell": [1.0, 1.0]},
-            "derived": {"kind": "x", "genotype": {}}, "kept": {"cell": [["0 to 1", "sep_conv_3x3"], ["1 to 2", "skip_connect"]]}}
+    kept = [["0 to 1", "sep_conv_3x3"], ["1 to 2", "skip_connect"]]
+    return {"train_loss": 1.0, "valid_loss": 1.1, "skips": 1, "entropy": {"cell": [1.0, 1.0]}, "kept": {"cell": kept},
+            "tables": {"cell": {"edges": ["0 to 1", "1 to 2"], "ops": OPS}}, "derived": {"kind": "x", "genotype": {}},
+            "alphas": {"cell": {"softmax": rows, "raw": [[0.0, 0.0, 7 * share], [0.0] * 3]}}}
 
 
 def said(seq: int, number: int, share: float, *more: Event) -> list[dict[str, Any]]:
     """The events of an epoch, as they stand in the log."""
     work = SupernetEpoch(number, trial=number)
-    return [event(seq + k, "strategy", one.trial, **one.data) for k, one in enumerate([*pictures(work, report(share)), *more])]
+    events = [*pictures(work, report(share)), *more]
+    return [event(seq + k, "strategy", one.trial, **one.data) for k, one in enumerate(events)]
 
 
 @pytest.fixture
@@ -42,8 +44,8 @@ def sharing(opened: Opened, monkeypatch: pytest.MonkeyPatch) -> Stage:  # noqa: 
     """A page that holds two of four epochs."""
     monkeypatch.setattr(search_page, "PAGE", search_page.PAGE.replace("</main>", f"{PANEL}</main>"))
     told = [one for number, share in enumerate((0.34, 0.6)) for one in said(1, number, share)]
-    epochs = [{"number": n, "status": "done", "score": 0.4 + n / 10, "kind": "supernet_epoch", "encoding_id": "", "parents": []}
-              for n in range(2)]
+    epochs = [{"number": n, "status": "done", "score": 0.4 + n / 10, "kind": "supernet_epoch", "encoding_id": "",
+               "parents": []} for n in range(2)]
     return opened(seq=10, sharing=True, insights=told, trials=epochs, derived={"trial": 1, "epoch": 2},
                   spec={"budget": {"trials": 4}, "strategy": {"name": "darts", "epochs": 4}})
 
@@ -68,7 +70,8 @@ def test_the_slider_goes_back_and_follows_the_newest_epoch_unless_moved(sharing:
     assert page.evaluate(place) == "epoch 1 of 4", "who looks back is left there"
     page.get_by_role("button", name="Follow the newest").click()
     sharing.wait(f"{place} === 'epoch 4 of 4'")
-    widths = page.evaluate("[...document.querySelectorAll('.mixture path:has(title)')].map((one) => parseFloat(one.style.strokeWidth))")
+    lines = "[...document.querySelectorAll('.mixture path:has(title)')]"
+    widths = page.evaluate(f"{lines}.map((one) => parseFloat(one.style.strokeWidth))")
     assert widths[2] == max(widths) and widths[0] == widths[1] < 1
     assert sharing.faults == []
 
@@ -124,8 +127,9 @@ def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
         started.interrupt()
 
 
-ANSWERS = {"name": "Sharing", "dataset": "digits", "space": "nas_bench_201", "strategy": "darts", "space.nas_bench_201.channels": "2",
-           "space.nas_bench_201.layers": "1", "strategy.darts.epochs": "3", "strategy.darts.batch_size": "256",
+ANSWERS = {"name": "Sharing", "dataset": "digits", "space": "nas_bench_201", "strategy": "darts",
+           "space.nas_bench_201.channels": "2", "space.nas_bench_201.layers": "1",
+           "strategy.darts.epochs": "3", "strategy.darts.batch_size": "256",
            "strategy.darts.order": "first", "strategy.darts.alpha_lr": "0.3", "estimation": "shared",
            "estimation.shared.epochs": "1", "finals.epochs": "1"}
 
@@ -154,7 +158,7 @@ def test_a_search_by_gradient_from_the_form_to_its_baselines(page: Page, tmp_pat
     page.get_by_role("button", name="Compare with baselines at equal cost").click()
     until(page, "document.querySelectorAll('#baselines tbody tr').length === 3")
     assert page.url == search and page.get_by_role("button", name="Compare with baselines").count() == 0
-    until(page, "document.querySelector('#baselines [data-summary]').textContent.startsWith('The final of this search')", 180)
+    until(page, "document.querySelector('#baselines footer').textContent.startsWith('The final of this search')", 180)
     assert page.locator("#baselines .state").all_inner_texts() == ["finished"] * 3
     assert violations(page) == []
     page.set_viewport_size({"width": 390, "height": 844})

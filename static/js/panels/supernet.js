@@ -108,7 +108,7 @@ class Player {
 
   controls(at, last, { epoch, stage }, picture) {
     const count = this.search.spec?.strategy?.epochs;
-    const place = stage === 0 ? "before the first epoch" : stage === 3 ? "derived cell" : `epoch ${epoch}${count ? ` of ${count}` : ""}`;
+    const place = stage === 0 ? "before the first epoch" : stage === 3 ? "derived cell" : `epoch ${epoch}${count >= epoch ? ` of ${count}` : ""}`;
     Object.assign(this.slider, { min: 0, max: last, value: at });
     this.slider.setAttribute("aria-valuetext", place);
     this.parts.at.textContent = place;
