@@ -40,9 +40,9 @@ class SupernetOptions:
 
     epochs: int = integer(50, low=1, high=10_000, paper=50, help="Epochs in which the shared weights learn.")
     batch_size: int = integer(64, low=2, high=8192, paper=64, help="Examples in one step of the shared weights.")
-    lr: float = real(0.025, low=1e-6, high=10.0, paper=0.025, log=True,
+    lr: float = real(0.025, low=1e-6, high=100.0, paper=0.025, log=True,
                      help="Learning rate of the shared weights at first; half a cosine leads to the last one.")
-    last_lr: float = real(0.001, low=0.0, high=10.0, paper=0.001, help="Their learning rate in the end.")
+    last_lr: float = real(0.001, low=0.0, high=100.0, paper=0.001, help="Their learning rate in the end.")
     momentum: float = real(0.9, low=0.0, high=0.999, paper=0.9, help="Momentum of the shared weights.")
     weight_decay: float = real(3e-4, low=0.0, high=1.0, paper=3e-4,
                                help="How strongly the weights that a step uses are pulled to zero.")
@@ -67,6 +67,7 @@ class Site:
     seed: int
     device: str = "cpu"
     settings: Mapping[str, Any] = field(default_factory=dict)
+    kind: str = "images"                        # of the data
 
 
 class Phases:

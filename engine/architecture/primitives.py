@@ -198,6 +198,21 @@ def _recurrent(node: Node, given: list[Shape]) -> Call:
     return Call("Recurrent", (given[0][1], s["hidden"], s["first"], nodes, list(s["heard"]), s.get("rate", 0.0)))
 
 
+def _recurrent_mixture_price(node: Node, given: list[Shape]) -> Priced:
+    """All of it at once, as a mixture computes it."""
+    s = node.settings
+    (length, features), hidden, nodes = _sequence(node, given[0]), s["hidden"], s["nodes"]
+    pairs = nodes * (nodes + 1) // 2
+    outer, matrix = 2 * hidden * (features + hidden), 2 * hidden * hidden
+    return (length, hidden), outer + matrix * (pairs if s["apart"] else nodes), length * (outer + matrix * pairs)
+
+
+def _recurrent_mixture(node: Node, given: list[Shape]) -> Call:
+    s = node.settings
+    named = {**{name: s[name] for name in ("first", "apart", "loose", "norm")}, "dropout": s.get("rate", 0.0)}
+    return Call("RecurrentMixture", (given[0][1], s["hidden"], s["ops"], s["nodes"]), named)
+
+
 def _decoder_price(node: Node, given: list[Shape]) -> Priced:
     (length, features), units = _sequence(node, given[0]), node.settings["units"]
     return (length, units), (features + 1) * units, length * features * units
@@ -277,6 +292,7 @@ PRIMITIVES: Mapping[str, Primitive] = {
     "zero_upsample": Primitive(_zero_upsample_price, lambda node, given: Call("ZeroUpsample", pair(node.settings["size"]))),
     "embedding": Primitive(_embedding_price, _embedding),
     "recurrent": Primitive(_recurrent_price, _recurrent),
+    "recurrent_mixture": Primitive(_recurrent_mixture_price, _recurrent_mixture),
     "locked_dropout": Primitive(_same, lambda node, given: Call("LockedDropout", (node.settings["rate"],))),
     "decoder": Primitive(_decoder_price, lambda node, given: Call("Linear", (given[0][1], node.settings["units"]))),
     "tied_decoder": Primitive(_tied_decoder_price, lambda node, given: Call("TiedDecoder", (node.settings["units"],))),

@@ -11,13 +11,14 @@ A space that offers `supernet` says four things, and nothing else knows how its 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from engine.architecture.graph import Graph, Node
 
 Path = dict[str, tuple[tuple[int, ...], ...]]           # by table: for every edge the columns that take part
 Strengths = Mapping[str, Sequence[Sequence[float]]]     # by table: edges × operations
+CELL, FIRST = "cell", "first"                           # tables of a recurrent cell: edges, and the first node
 NO_WEIGHTS = frozenset({"relu", "max_pool", "avg_pool", "global_avg_pool", "shift", "identity", "zero"})
 
 
@@ -35,11 +36,13 @@ class Table:
 
 @dataclass(frozen=True)
 class Relaxed:
-    """`places` tells of each mixture (an `add` node with one input an operation, in their order) its table and row."""
+    """`places` tells of each mixture (an `add` node with one input an operation, in their order) its table and row.
+    `cells`: nodes that compute many rows by themselves, and the rows that arrive at each of their sums."""
 
     graph: Graph
     tables: Mapping[str, Table]
     places: Mapping[str, tuple[str, int]]
+    cells: Mapping[str, tuple[tuple[tuple[str, int], ...], ...]] = field(default_factory=dict)
 
     @property
     def everything(self) -> Path:
@@ -98,7 +101,7 @@ def merged(relaxed: Relaxed) -> Relaxed:
         if weightless:
             first[key] = node.name
         nodes.append(node._replace(inputs=inputs))
-    return Relaxed(Graph(tuple(nodes), relaxed.graph.output), relaxed.tables, relaxed.places)
+    return replace(relaxed, graph=Graph(tuple(nodes), relaxed.graph.output))
 
 
 def choosable(space: Any, tables: Mapping[str, Table]) -> dict[str, tuple[int, ...]]:

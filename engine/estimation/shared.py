@@ -109,7 +109,7 @@ class Supernets:
         make_deterministic()
         seed_torch(self.seed, cuda=False)                   # built on the CPU, so equal for every device
         site = Site(context.space, wanted, context.data.shape, len(context.data.classes), self.seed, context.device,
-                    settings)
+                    settings, context.data.kind)
         strategy: Any = discover("strategies")[context.spec.strategy.name].factory
         plan = SharingPlan(settings.get("epochs", wanted.epochs), wanted.batch_size, wanted.lr, wanted.last_lr,
                            wanted.momentum, wanted.weight_decay, wanted.clip, self.seed, **wanted.schedule())

@@ -22,8 +22,9 @@ def first_order(alphas: Sequence[Tensor], validation: Loss) -> list[Tensor]:
 
 def second_order(weights: Sequence[Tensor], alphas: Sequence[Tensor], train: Loss, validation: Loss, *, rate: float,
                  momentum: float = 0.0, velocities: Sequence[Tensor | None] = (), decay: float = 0.0,
-                 reach: float = 0.01) -> list[Tensor]:
-    """The gradient at w' = w - rate (momentum velocity + dL_train/dw + decay w), through w' to the alphas as well.
+                 reach: float = 0.01, clip: float | None = None) -> list[Tensor]:
+    """The gradient at w' = w - rate (momentum velocity + s dL_train/dw + decay w), through w' to the alphas as well. With
+    `clip`, the largest norm of a gradient, s shortens dL_train/dw to it, and the one on validation is shortened as well.
 
     `reach` is the length of the central difference's half step. The weights are put back bit for bit.
     """
@@ -32,17 +33,19 @@ def second_order(weights: Sequence[Tensor], alphas: Sequence[Tensor], train: Los
     moved = list(velocities) or [None] * len(weights)
     saved = [weight.detach().clone() for weight in weights]
     try:
-        slopes = torch.autograd.grad(train(), list(weights), allow_unused=True)
+        slopes: Sequence[Tensor | None] = torch.autograd.grad(train(), list(weights), allow_unused=True)
+        short = _shortening(slopes, clip)
         with torch.no_grad():
             for weight, slope, velocity in zip(weights, slopes, moved, strict=True):
                 if slope is not None:
-                    weight.sub_(rate * _step(weight, slope, velocity, momentum, decay))
+                    weight.sub_(rate * _step(weight, short * slope, velocity, momentum, decay))
         found = torch.autograd.grad(validation(), [*alphas, *weights], allow_unused=True)
         direct, along = found[:len(alphas)], found[len(alphas):]
         explicit = _given(alphas, direct)
-        length = torch.linalg.vector_norm(torch.stack([v.norm() for v in along if v is not None]))
+        length = _length(along)
         if not length > 0:
             return explicit
+        rate = rate * short * _shortening(along, clip)
         half = reach / length
         ahead, behind = (_shifted(weights, saved, along, sign * half, alphas, train) for sign in (1, -1))
         return [slope - rate * (plus - minus) / (2 * half)
@@ -51,6 +54,16 @@ def second_order(weights: Sequence[Tensor], alphas: Sequence[Tensor], train: Los
         with torch.no_grad():
             for weight, before in zip(weights, saved, strict=True):
                 weight.copy_(before)
+
+
+def _length(slopes: Sequence[Tensor | None]) -> Tensor:
+    found: Tensor = torch.linalg.vector_norm(torch.stack([v.norm() for v in slopes if v is not None]))
+    return found
+
+
+def _shortening(slopes: Sequence[Tensor | None], clip: float | None) -> float:
+    """The factor that brings a gradient to a norm of at most `clip`, as clipping the weights' gradients does."""
+    return 1.0 if clip is None else min(1.0, clip / (float(_length(slopes)) + 1e-6))
 
 
 def _step(weight: Tensor, slope: Tensor, velocity: Tensor | None, momentum: float, decay: float) -> Tensor:

@@ -41,13 +41,14 @@ class Policy(NamedTuple):
     samples: int                                # architectures a step of the controller
     models: int                                 # architectures a step of the weights
     candidates: int                             # architectures named in each report
+    perplexity: float = 80.0                    # of text: a reward is this divided by the perplexity
 
 
 class Controlled:
     """Two phases an epoch: weight steps on what the controller draws, then steps of the controller alone."""
 
     def __init__(self, site: Site, policy: Policy) -> None:
-        self.space, self.policy, self.seed = site.space, policy, site.seed
+        self.space, self.policy, self.seed, self.text = site.space, policy, site.seed, site.kind == "text"
         self.supernet = Supernet(site.space.supernet(site.shape, site.classes), site.shape)
         self.choices = Choices(site.space)
         decisions = decisions_of(self.choices.parameters, self.choices.values, policy.shared, attention=True)
@@ -65,15 +66,15 @@ class Controlled:
         return [Draw(self.choice(self._architecture(self._drawn(step.rng))), share) for _ in range(self.policy.models)]
 
     def learn(self, step: Step) -> None:
-        """Only in closing steps, and only the controller: rewards are accuracies on one batch of arch-val, compared with
-        the mean of *earlier* rewards. The first ones of all are compared with their own mean."""
+        """Only in closing steps, and only the controller: rewards are accuracies on one batch of arch-val (of text c divided
+        by the perplexity), compared with the mean of *earlier* rewards. The first ones of all with their own mean."""
         if not step.closing:
             return
         if step.position == 0:
             self.sums = [0.0, 0.0, 0.0]
         drawn = [self._drawn(step.rng) for _ in range(self.policy.samples)]
-        rewards = [step.validation_score(self.choice(self._architecture(one))) for one in drawn]
-        self.reward(drawn, rewards)
+        scores = [step.validation_score(self.choice(self._architecture(one))) for one in drawn]
+        self.reward(drawn, [self.policy.perplexity * 2.0 ** score for score in scores] if self.text else scores)
 
     def reward(self, drawn: Sequence[Drawn], rewards: Sequence[float]) -> None:
         """One step of the controller."""

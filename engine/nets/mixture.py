@@ -42,6 +42,7 @@ class Mixture:
     def __init__(self, site: Site, learning: Learning, weigh: Weigh | None = None, derive: Derive | None = None,
                  relaxed: Relaxed | None = None, left: Path | None = None) -> None:
         self.space, self.learning = site.space, learning
+        self.clip = site.options.clip if site.kind == "text" else None
         self.watched = not site.settings.get("tuning") and getattr(site.options, "early_stop", "no") in SHARP
         self.supernet = Supernet(relaxed or site.space.supernet(site.shape, site.classes), site.shape)
         self.tables = (self.supernet.relaxed if relaxed is None else site.space.supernet(site.shape, site.classes)).tables
@@ -111,4 +112,4 @@ class Mixture:
         if not self.learning.unrolled:
             return first_order(alphas, validation)
         return second_order([*self.supernet.parameters()], alphas, train, validation, rate=step.rate,
-                            momentum=step.momentum, velocities=step.velocities(), decay=step.decay)
+                            momentum=step.momentum, velocities=step.velocities(), decay=step.decay, clip=self.clip)

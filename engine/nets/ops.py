@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor, nn
 
@@ -270,8 +272,8 @@ OWN: dict[str, type[nn.Module]] = {kind.__name__: kind for kind in (
     RowNorm, Scale, ScaledTanh, SplitReLU, TiedDecoder, Zero, ZeroUpsample)}
 
 
-def make(call: Call) -> nn.Module:
+def make(call: Call, own: Mapping[str, type[nn.Module]] = OWN) -> nn.Module:
     """The module that a call of the table of primitives describes."""
-    kind = OWN.get(call.name) or getattr(nn, call.name)
+    kind = own.get(call.name) or getattr(nn, call.name)
     module: nn.Module = kind(*call.arguments, **call.named)
     return module

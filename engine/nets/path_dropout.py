@@ -28,7 +28,9 @@ def arrivals(relaxed: Relaxed) -> list[tuple[Place, ...]]:
             seen.add((table, row))
             columns = [k for k, source in enumerate(nodes[name].inputs) if nodes[source].op != "zero"]
             found.setdefault(heard.get(name, name), {}).update(dict.fromkeys((table, row, k) for k in columns))
-    return [tuple(group) for group in found.values() if group]
+    inner = ([(table, row, k) for table, row in rows for k, op in enumerate(relaxed.tables[table].ops) if op != "none"]
+             for sums in relaxed.cells.values() for rows in sums)
+    return list(dict.fromkeys(tuple(group) for group in (*found.values(), *inner) if group))
 
 
 class PathDropout(Paths):

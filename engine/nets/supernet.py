@@ -19,8 +19,10 @@ from engine.architecture.primitives import PRIMITIVES
 from engine.architecture.relaxed import Path, Relaxed, kept, merged
 from engine.nets.initial import initialise
 from engine.nets.mixed_op import mixed
-from engine.nets.ops import make
+from engine.nets.ops import OWN, make
+from engine.nets.recurrent_mixture import RecurrentMixture
 
+KINDS = {**OWN, RecurrentMixture.__name__: RecurrentMixture}
 PLANS = 32                                      # paths whose order of computation is remembered
 
 
@@ -51,12 +53,14 @@ class Supernet(nn.Module):
         self.shapes = {row.name: row.shape for row in measure(self.relaxed.graph, shape).rows}
         for node in self.relaxed.graph:
             given = [self.shapes[name] for name in node.inputs] or [shape]
-            module = make(PRIMITIVES[node.op].call(node, given))
+            module = make(PRIMITIVES[node.op].call(node, given), KINDS)
             self.add_module(node.name, module)
             if isinstance(module, nn.modules.batchnorm._BatchNorm):
                 forget_statistics(module)
             if "init" in node.settings:
                 initialise(module, node.settings["init"], node.settings.get("std"))
+            if node.op == "tied_decoder":
+                module.weight = self.get_submodule(node.inputs[1]).weight
         self._plans: dict[object, tuple[Call, ...]] = {}
 
     def forward(self, x: Tensor, choice: Choice) -> Tensor:
@@ -69,6 +73,8 @@ class Supernet(nn.Module):
             elif call.columns and rows:
                 table, row = self.relaxed.places[name]
                 values[name] = mixed([values[source] for source in call.inputs], [rows[table][row][k] for k in call.columns])
+            elif name in self.relaxed.cells:
+                values[name] = self._cell(name).mixed(values[call.inputs[0]], choice.path, choice.weights)
             else:
                 values[name] = self.get_submodule(name)(*[values[source] for source in call.inputs])
             for source in call.spent:
@@ -78,7 +84,14 @@ class Supernet(nn.Module):
     def used(self, path: Path) -> set[str]:
         """Names of the parameters that a path uses."""
         touched = {call.node.name for call in self._plan(path) if call.inputs}
-        return {name for name, _ in self.named_parameters() if name.rpartition(".")[0].split(".")[0] in touched}
+        within = {f"{name}.{own}" for name in self.relaxed.cells for own in self._cell(name).used(path)}
+        return {name for name, _ in self.named_parameters() if name.rpartition(".")[0].split(".")[0] in touched
+                and (name in within or name.split(".")[0] not in self.relaxed.cells)}
+
+    def _cell(self, name: str) -> RecurrentMixture:
+        cell = self.get_submodule(name)
+        assert isinstance(cell, RecurrentMixture)
+        return cell
 
     def confine(self, path: Path) -> None:
         """Let go of all layers that no choice within this path needs."""

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,7 @@ from engine.architecture import genotype
 from engine.architecture.architecture import Architecture
 from engine.architecture.graph import Graph, Node, Shape
 from engine.architecture.layers import Layers
+from engine.architecture.relaxed import CELL, FIRST, Path, Relaxed, Strengths, Table
 from engine.errors import Invalid, Problem, fail
 from engine.options import choice, flag, integer, rate, subset
 from engine.registry import space
@@ -22,16 +23,19 @@ ACTIVATIONS = ("tanh", "relu", "sigmoid", "identity")
 DARTS = {"form": "darts", "nodes": 8, "embedding": 850, "hidden": 850, "tied": True, "dropout_embedding": 0.1,
          "dropout_input": 0.75, "dropout_hidden": 0.25, "dropout_output": 0.75}
 ENAS = {"form": "enas", "nodes": 12, "embedding": 1000, "hidden": 1000, "tied": True, "dropout_embedding": 0.1,
-        "dropout_input": 0.75, "dropout_hidden": 0.25, "dropout_output": 0.75}
+        "dropout_input": 0.75, "dropout_hidden": 0.25, "dropout_output": 0.75, "search_norm": False}
+SEARCH = {"form": "darts", "nodes": 8, "embedding": 300, "hidden": 300, "tied": True, "dropout_embedding": 0.2,
+          "dropout_input": 0.75, "dropout_hidden": 0.25, "dropout_output": 0.75}
 CPU = {"form": "darts", "nodes": 4, "embedding": 48, "hidden": 48, "tied": True}
+ENAS_CPU = {**CPU, "form": "enas", "nodes": 5, "search_norm": False}
 Found = list[tuple[str, int]]                   # the nodes after the first: activation, place of the earlier one
 
 
 @space(title="Recurrent cell",
        paper="Liu, Simonyan, Yang, ICLR 2019 (arXiv:1806.09055); Pham et al., ICML 2018 (arXiv:1802.03268)",
        summary="A cell that reads text: each node bends one earlier node, behind a gate; the next state is a mean of nodes.",
-       offers={"parameters", "finite", "mutate", "graph"}, data=("text",),
-       presets={"paper": DARTS, "enas": ENAS, "cpu": CPU})
+       offers={"parameters", "finite", "mutate", "graph", "supernet"}, data=("text",),
+       presets={"paper": DARTS, "search": SEARCH, "enas": ENAS, "cpu": CPU, "enas_cpu": ENAS_CPU})
 @dataclass(frozen=True)
 class RecurrentCell(Conditional):
     form: str = choice("darts", choices=("darts", "enas"), paper="darts",
@@ -49,6 +53,9 @@ class RecurrentCell(Conditional):
     dropout_input: float = rate(0.0, paper=0.75, help="Dropout of what the cell reads, constant over a window.")
     dropout_hidden: float = rate(0.0, paper=0.25, help="Dropout of states and nodes, constant over a window.")
     dropout_output: float = rate(0.0, paper=0.75, help="Dropout of what the decoder reads, constant over a window.")
+    search_norm: bool = flag(True, paper=True,
+                             help="While weights are shared, a batch norm without scale follows every node (DARTS; without it "
+                                  "mixtures grow without bound). Networks trained alone never have it.")
 
     def check(self) -> list[Problem]:
         found = []
@@ -69,10 +76,12 @@ class RecurrentCell(Conditional):
         return self.nodes - 1 if self.chosen_first else self.nodes
 
     def parameters(self) -> tuple[Parameter, ...]:
-        found = [Parameter("first", "categorical", self.activations)] if self.chosen_first else []
+        found = [Parameter("first", "categorical", self.activations, result=1)] if self.chosen_first else []
         for i in range(1, self.later + 1):
-            found += [Parameter(f"node_{i}_activation", "categorical", self.activations),
-                      Parameter(f"node_{i}_source", "categorical", tuple(range(i)))]
+            own = i + self.chosen_first
+            earlier = tuple(range(own - i, own))
+            found += [Parameter(f"node_{i}_activation", "categorical", self.activations, result=own),
+                      Parameter(f"node_{i}_source", "categorical", tuple(range(i)), result=own, points=earlier)]
         return tuple(found)
 
     def size(self) -> int:
@@ -136,9 +145,54 @@ class RecurrentCell(Conditional):
         return [i for i in range(len(found) + 1) if i not in taken]
 
     def network(self, architecture: Architecture, shape: Shape, classes: int) -> Graph:
+        first, found = self.found(architecture)
+        return self._around("recurrent", shape, classes, first=first, nodes=[list(pair) for pair in found],
+                            heard=self.heard(found))
+
+    def supernet(self, shape: Shape, classes: int) -> Relaxed:
+        """The same network with cells that hold all others: every node takes all earlier ones through all activations and
+        none. A node of the form darts has one matrix, of the form enas one for each earlier node."""
+        enas = self.chosen_first
+        graph = self._around("recurrent_mixture", shape, classes, ops=("none", *self.activations), nodes=self.later,
+                             first=None if enas else "tanh", apart=enas, loose=enas, norm=self.search_norm)
+        rows = {place: at for at, place in enumerate(self._edges)}
+        sums = [tuple((CELL, rows[j, i]) for j in range(i)) for i in range(1, self.later + 1)]
+        tables = {CELL: Table(tuple(f"{j} to {i}" for j, i in self._edges), ("none", *self.activations))}
+        if enas:
+            sums, tables = [((FIRST, 0),), *sums], {**tables, FIRST: Table(("read to 0",), self.activations)}
+        return Relaxed(graph, tables, {}, {node.name: tuple(sums) for node in graph if node.op == "recurrent_mixture"})
+
+    @property
+    def _edges(self) -> list[tuple[int, int]]:
+        """Node i owns i rows, one for each earlier node."""
+        return [(j, i) for i in range(1, self.later + 1) for j in range(i)]
+
+    def path(self, architecture: Architecture) -> Path:
+        first, found = self.found(architecture)
+        kept = {(source, i): (1 + self.activations.index(op),) for i, (op, source) in enumerate(found, 1)}
+        rows: Path = {CELL: tuple(kept.get(edge, ()) for edge in self._edges)}
+        return {**rows, FIRST: ((self.activations.index(first),),)} if self.chosen_first else rows
+
+    def derived(self, strengths: Strengths) -> Architecture:
+        """Of each node the earlier one with the strongest activation but none, and that activation."""
+        rows = dict(zip(self._edges, strengths[CELL], strict=True))
+        config: genotype.Config = {}
+        if self.chosen_first:
+            config["first"] = self.activations[_strongest(strengths[FIRST][0])]
+        for i in range(1, self.later + 1):
+            source = _strongest([max(rows[j, i][1:]) for j in range(i)])
+            config |= {f"node_{i}_activation": self.activations[_strongest(rows[source, i][1:])], f"node_{i}_source": source}
+        return self.architecture(config)
+
+    def skips(self, architecture: Architecture) -> int:
+        """Identities: the gate is all that such a node has."""
+        first, found = self.found(architecture)
+        return [first, *(op for op, _ in found)].count("identity")
+
+    def _around(self, cell: str, shape: Shape, classes: int, **settings: Any) -> Graph:
+        """Embedding, cells of this primitive, decoder."""
         if len(shape) != 1:
             raise fail("/input", "is not the shape of a text", "the length of a window")
-        first, found = self.found(architecture)
         layers = Layers()
         layers.begin("embedding")
         embedded = layers.put("embedding", "embedding", "input", label=f"embedding {self.embedding}", entries=classes,
@@ -146,9 +200,8 @@ class RecurrentCell(Conditional):
         source = self._dropped(layers, "input", embedded)
         for number in range(1, self.layers + 1):
             layers.begin(f"cell {number}" if self.layers > 1 else "cell")
-            source = layers.put(f"cell_{number}", "recurrent", source, label=f"recurrent cell {self.hidden}",
-                                hidden=self.hidden, first=first, nodes=[list(pair) for pair in found],
-                                heard=self.heard(found), rate=self.dropout_hidden)
+            source = layers.put(f"cell_{number}", cell, source, label=f"recurrent cell {self.hidden}", hidden=self.hidden,
+                                **settings, rate=self.dropout_hidden)
         layers.begin("decoder")
         source = self._dropped(layers, "output", source)
         if self.tied:
@@ -170,6 +223,10 @@ def darts(given: Any, path: str = "") -> tuple[RecurrentCell, Architecture]:
         raise fail(f"{path}/recurrent", "is not a list of nodes", "1 to 32 pairs [activation, node]")
     found = RecurrentCell(nodes=len(pairs))
     return found, found.parse(given, path)
+
+
+def _strongest(values: Sequence[float]) -> int:
+    return max(range(len(values)), key=values.__getitem__)
 
 
 def _list(value: Any) -> Any:

@@ -52,6 +52,8 @@ class Options(SupernetOptions):
     skip_target: float = real(0.4, low=0.01, high=0.99, paper=0.4, help="Wanted share of skips, where a space has any.")
     skip_weight: float = real(0.5, low=0.0, high=100.0, paper=0.5, help="How strongly skips are kept near that share.")
     baseline: float = rate(0.95, paper=None, help="Decay of the mean of earlier rewards that a reward is compared with.")
+    perplexity: float = real(80.0, low=0.01, high=1e4, paper=80.0, log=True,
+                             help="Of text: a reward is this divided by the perplexity of a character.")
     candidates: int = integer(10, low=1, high=64, paper=None,
                               help="Architectures drawn from the controller in the end and scored with the shared weights.")
 
@@ -94,7 +96,7 @@ class Enas:
         return Controlled(site, Policy(
             o.units, o.depth, o.scale, o.shared, Logits(o.temperature, o.bound, o.eased), o.controller_lr, (o.beta1, 0.999),
             o.eps, o.entropy, o.entropy_in == "reward", (o.skip_target, o.skip_weight), o.baseline, o.steps, o.samples,
-            o.models, o.candidates))
+            o.models, o.candidates, o.perplexity))
 
     def ask(self, slots: int) -> list[Work]:
         if epoch := self.phases.epoch():

@@ -34,7 +34,8 @@ def carriers(model: nn.Module) -> list[Recurrent]:
 
 class Language:
     """Predict each next character. Windows follow each other in every stream; gradients end at their borders, the state
-    does not. An epoch begins without a state."""
+    does not. An epoch begins without a state. All losses of one window begin with the state that the last loss of the
+    window before has left."""
 
     def __init__(self, splits: Splits, batch_size: int, label_smoothing: float) -> None:
         self.splits, self.label_smoothing = splits, label_smoothing
@@ -42,20 +43,21 @@ class Language:
         self.inputs, self.labels = streams(splits.train.inputs, count), streams(splits.train.labels, count)
         self.window = splits.shape[0]
         self.steps_per_epoch = max(1, self.inputs.shape[1] // self.window)      # a last, shorter window is left out
-        self.states: list[Tensor | None] = []
+        self.before: list[Tensor] = []          # with which the present window begins, of every layer; none at the start
+        self.states: list[Tensor] = []          # that it has left
 
     def batch(self, epoch: int, position: int) -> tuple[Tensor, Tensor]:
-        if position == 0:
-            self.states = []
+        self.before = [] if position == 0 else self.states
         here = slice(position * self.window, (position + 1) * self.window)
         return self.splits.normalise(self.inputs[:, here]), self.labels[:, here]
 
-    def loss(self, model: nn.Module, inputs: Tensor, labels: Tensor) -> Tensor:
-        layers = carriers(model)
-        for layer, state in zip(layers, self.states or [None] * len(layers), strict=True):
-            layer.start = state
+    def loss(self, model: nn.Module, inputs: Tensor, labels: Tensor, part: tuple[int, int] = (0, 1)) -> Tensor:
+        layers, (number, parts) = carriers(model), part
+        for at, layer in enumerate(layers):
+            layer.start = self.before[at].tensor_split(parts)[number] if self.before else None
         scores = model(inputs)
-        self.states = [layer.end for layer in layers]
+        ends = [layer.end for layer in layers if layer.end is not None]
+        self.states = [torch.cat(pair) for pair in zip(self.states, ends, strict=True)] if number else ends
         for layer in layers:
             layer.start = layer.end = None
         return cross_entropy(scores.flatten(0, 1), labels.flatten(), label_smoothing=self.label_smoothing)
@@ -95,6 +97,11 @@ def _carrying(model: nn.Module) -> Iterator[None]:
     finally:
         for layer in carriers(model):
             layer.start = layer.end = None
+
+
+def glance(scores: Tensor, labels: Tensor) -> float:
+    """Minus the bits that each character of a window costs."""
+    return -cross_entropy(scores.flatten(0, 1), labels.flatten()).item() / math.log(2)
 
 
 def perplexity(score: float) -> dict[str, float]:

@@ -113,9 +113,7 @@ class Moment:
 
     @torch.no_grad()
     def validation_score(self, choice: Any) -> float:
-        inputs, labels = self.validation_batch()
-        found: float = (self.sharing.supernet(inputs, choice).argmax(1) == labels).float().mean().item()
-        return found
+        return self.sharing.measured(self.sharing.choosing, choice, *self.validation_batch())[1]
 
     def score(self, choice: Any) -> float:
         return self.sharing.score(choice)
@@ -151,11 +149,12 @@ class Sharing:
         self.w_train, self.arch_val = parted(splits, share, plan.seed)
         self.learning = task_of(self.w_train, plan.batch_size, plan.seed, device)
         self.choosing = task_of(self.arch_val, plan.batch_size, stream_seed(plan.seed, "choosing"), device)
+        self.measure = MEASURES[splits.kind]
         self.weight_steps = self.learning.steps_per_epoch
         self.opening: int = getattr(sampler, "opening", 0)
         self.steps_per_epoch = self.opening + self.weight_steps + sampler.closing
         self.step = self.epoch = self.position = 0                  # steps and epochs that are done, steps of this epoch
-        self.sums = {"loss": 0.0, "right": 0.0, "seen": 0.0}        # of this epoch's weight steps
+        self.sums = {"loss": 0.0, "score": 0.0, "seen": 0.0}        # of this epoch's weight steps
 
     def advance(self) -> bool:
         """One step; True if it ended an epoch. Raises NonFinite at a loss that is none."""
@@ -178,12 +177,29 @@ class Sharing:
     def loss(self, task: Task, choice: Any, inputs: Tensor, labels: Tensor) -> Tensor:
         return task.loss(Chosen(self.supernet, choice), inputs, labels)
 
+    @torch.no_grad()
+    def measured(self, task: Task, choice: Any, inputs: Tensor, labels: Tensor) -> tuple[float, float]:
+        """Loss and score on a batch, without dropout."""
+        self.supernet.eval()
+        watch = Watched(self.supernet, choice)
+        loss = task.loss(watch, inputs, labels).item()
+        self.supernet.train()
+        return loss, self.measure.glance(watch.last, labels)
+
     def report(self) -> dict[str, Any]:
-        """Of the epoch that has just ended: losses and accuracies on both parts, and what the sampler tells. Its losses
-        are finite, or it raises NonFinite."""
+        """Of the epoch that has just ended: losses and scores on both parts, and what the sampler tells. Its losses are
+        finite, or it raises NonFinite. The next step is not disturbed."""
+        held = [task.state_dict() for task in (self.learning, self.choosing)]
+        try:
+            return self._report()
+        finally:
+            for task, state in zip((self.learning, self.choosing), held, strict=True):
+                task.load_state_dict(state)
+
+    def _report(self) -> dict[str, Any]:
         seed_torch(stream_seed(self.plan.seed, "supernet report", self.step), self.device.startswith("cuda"))
         steps, probes = self.weight_steps, self._probes()
-        found = {"train_loss": self.sums["loss"] / steps, "train_score": self.sums["right"] / max(1.0, self.sums["seen"]),
+        found = {"train_loss": self.sums["loss"] / steps, "train_score": self.sums["score"] / max(1.0, self.sums["seen"]),
                  "valid_loss": sum(loss for loss, _ in probes) / len(probes),
                  "valid_score": sum(score for _, score in probes) / len(probes)}
         if not math.isfinite(found["valid_loss"]):
@@ -197,7 +213,7 @@ class Sharing:
         part = self.arch_val.train
         if self.arch_val.kind != "text" and len(part) % 2:          # no batch of one example, which has no statistics
             part = Split(part.inputs[:-1], part.labels[:-1], part.indices[:-1])
-        found = MEASURES[self.arch_val.kind].score(Chosen(self.supernet, choice), self.arch_val, part)
+        found = self.measure.score(Chosen(self.supernet, choice), self.arch_val, part)
         self.supernet.train()
         return found
 
@@ -237,30 +253,25 @@ class Sharing:
         number, parts = draw.part
         inputs, labels = inputs.tensor_split(parts)[number], labels.tensor_split(parts)[number]
         watch = Watched(self.supernet, draw.choice)
-        loss = draw.weight * self.learning.loss(watch, inputs, labels)
+        loss = draw.weight * self.learning.loss(watch, inputs, labels, draw.part)
         value = loss.item()
         if not math.isfinite(value):
             raise NonFinite(f"the loss of the supernet became {value} at step {self.step} (epoch {self.epoch + 1})")
         if taught is not None:
             loss = loss + draw.weight * draw.lesson * cross_entropy(watch.last, taught.tensor_split(parts)[number])
         loss.backward()                                              # type: ignore[no-untyped-call]
-        self.sums["right"] += float((watch.last.argmax(1) == labels).sum()) if watch.last.ndim == 2 else 0.0
+        self.sums["score"] += self.measure.glance(watch.last.detach(), labels) * len(labels)
         self.sums["seen"] += len(labels)
         return value
 
-    @torch.no_grad()
     def _probes(self) -> list[tuple[float, float]]:
-        """Loss and accuracy of fresh draws on batches of arch-val, which the epoch's steps are not disturbed by."""
+        """Loss and score of fresh draws on batches of arch-val, which the epoch's steps are not disturbed by."""
         found = []
         for number in range(min(PROBES, self.choosing.steps_per_epoch)):
             moment = Moment(self, self.step, self.epoch - 1, number)
             moment.rng = stream(self.plan.seed, "probe", self.step, number)
             draw = self.sampler.draw(moment)[0]
-            inputs, labels = self.choosing.batch(self.epoch - 1, number)
-            watch = Watched(self.supernet, draw.choice)
-            loss = self.choosing.loss(watch, inputs, labels).item()
-            right = (watch.last.argmax(1) == labels).float().mean().item() if watch.last.ndim == 2 else 0.0
-            found.append((loss, right))
+            found.append(self.measured(self.choosing, draw.choice, *self.choosing.batch(self.epoch - 1, number)))
         return found
 
     def state_dict(self) -> dict[str, Any]:

@@ -18,21 +18,23 @@ Augment = Callable[[Tensor, Tensor, int], Tensor]          # stored images, thei
 
 
 class Task(Protocol):
-    """One training's way through the data. All that is not a function of the plan is in `state_dict`."""
+    """One training's way through the data. All that is not a function of the plan is in `state_dict`. A loss of `part`
+    (k, n) sees the k-th of n parts of the batch, which come in order."""
 
     steps_per_epoch: int
 
     def batch(self, epoch: int, position: int) -> tuple[Tensor, Tensor]: ...
-    def loss(self, model: nn.Module, inputs: Tensor, labels: Tensor) -> Tensor: ...
+    def loss(self, model: nn.Module, inputs: Tensor, labels: Tensor, part: tuple[int, int] = (0, 1)) -> Tensor: ...
     def state_dict(self) -> dict[str, Any]: ...
     def load_state_dict(self, state: dict[str, Any]) -> None: ...
 
 
 @dataclass(frozen=True)
 class Measure:
-    """`score` is maximised; `more` are further metrics that follow from it."""
+    """`score` is maximised; `glance` is the same of one batch's outputs and labels, `more` further metrics of a score."""
 
     score: Callable[[nn.Module, Splits, Split], float]
+    glance: Callable[[Tensor, Tensor], float]
     more: Callable[[float], dict[str, float]] = lambda score: {}
 
 
@@ -72,7 +74,7 @@ class Classification:
             seen = seen.contiguous(memory_format=torch.channels_last)
         return seen, self.splits.train.labels[chosen]
 
-    def loss(self, model: nn.Module, inputs: Tensor, labels: Tensor) -> Tensor:
+    def loss(self, model: nn.Module, inputs: Tensor, labels: Tensor, part: tuple[int, int] = (0, 1)) -> Tensor:
         return cross_entropy(model(inputs), labels, label_smoothing=self.label_smoothing)
 
     def state_dict(self) -> dict[str, Any]:
@@ -102,4 +104,10 @@ def probabilities(model: nn.Module, splits: Splits, part: Split) -> Tensor:
     return torch.cat([model(splits.normalise(inputs)).softmax(1) for inputs in torch.split(part.inputs, size)])
 
 
-MEASURES = {"images": Measure(accuracy), "table": Measure(accuracy), "text": Measure(language.score, language.perplexity)}
+def right(scores: Tensor, labels: Tensor) -> float:
+    """The share of a batch whose class is named."""
+    return (scores.argmax(1) == labels).float().mean().item()
+
+
+MEASURES = {"images": Measure(accuracy, right), "table": Measure(accuracy, right),
+            "text": Measure(language.score, language.glance, language.perplexity)}

@@ -12,7 +12,7 @@ from engine.architecture.graph import Graph, Node
 from engine.architecture.primitives import PRIMITIVES
 from engine.errors import Invalid
 from engine.nets.build import build
-from engine.nets.ops import OWN
+from engine.nets.supernet import KINDS
 
 torch.set_num_threads(1)
 
@@ -35,10 +35,11 @@ def test_every_layer_names_a_module_of_torch_or_of_ours() -> None:
                 "first": "tanh", "nodes": [["relu", 0]], "heard": [1], "beta": 1.0,
                 "remove_mean": True, "hard": False, "fixed": {"seed": 1}, "order": 2.0, "stride": 1, "alpha": 0.5,
                 "threshold": 0.1, "rotation": 0.0, "shear": 0.0, "scale_x": 1.0, "scale_y": 1.0, "shift_x": 0.0,
-                "shift_y": 0.0, "slope": 0.01, "groups": 2}
+                "shift_y": 0.0, "slope": 0.01, "ops": ["relu"], "apart": True, "loose": True, "norm": False,
+                "groups": 2}
     for op, primitive in PRIMITIVES.items():
         call = primitive.call(Node("it", op, ("input",), settings), [(4, 8, 8)])
-        assert call.name in OWN or issubclass(getattr(torch.nn, call.name), torch.nn.Module)
+        assert call.name in KINDS or issubclass(getattr(torch.nn, call.name), torch.nn.Module)
 
 
 def test_the_state_is_named_after_the_nodes() -> None:
