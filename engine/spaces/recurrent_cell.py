@@ -54,8 +54,8 @@ class RecurrentCell(Conditional):
     dropout_hidden: float = rate(0.0, paper=0.25, help="Dropout of states and nodes, constant over a window.")
     dropout_output: float = rate(0.0, paper=0.75, help="Dropout of what the decoder reads, constant over a window.")
     search_norm: bool = flag(True, paper=True,
-                             help="While weights are shared, a batch norm without scale follows every node (DARTS; without it "
-                                  "mixtures grow without bound). Networks trained alone never have it.")
+                             help="While weights are shared, a batch norm without scale follows every node, as in DARTS: "
+                                  "without it mixtures grow without bound. Networks trained alone never have it.")
 
     def check(self) -> list[Problem]:
         found = []

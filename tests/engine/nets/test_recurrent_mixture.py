@@ -27,9 +27,9 @@ def space_of(form: str, **more: Any) -> Any:
     return parse_space({**given, **more})[1]
 
 
-PLAIN = {"darts": space_of("darts", search_norm=False), "enas": space_of("enas"),
-         "deep": space_of("enas", layers=2, tied=False, hidden=6)}
-NORMED = {**PLAIN, "normed": space_of("darts")}
+PLAIN = {"darts": space_of("darts", search_norm=False), "enas": space_of("enas", search_norm=False),
+         "deep": space_of("enas", layers=2, tied=False, hidden=6, search_norm=False)}
+NORMED = {**PLAIN, "normed": space_of("darts"), "normed enas": space_of("enas")}
 SPACES = pytest.mark.parametrize("space", PLAIN.values(), ids=PLAIN)
 EVERY = pytest.mark.parametrize("space", NORMED.values(), ids=NORMED)
 
@@ -129,7 +129,7 @@ def by_hand(cell: RecurrentMixture, x: Tensor, tables: dict[str, Tensor], form: 
 
 
 @pytest.mark.parametrize(("name", "form", "norm"), [("darts", "darts", False), ("normed", "darts", True),
-                                                    ("enas", "enas", False)])
+                                                    ("enas", "enas", False), ("normed enas", "enas", True)])
 def test_the_mixture_is_its_formula(name: str, form: str, norm: bool) -> None:
     net = made(NORMED[name])
     cell, tables = net.get_submodule("cell_1"), chances(net)

@@ -29,11 +29,11 @@ PLAN = SharingPlan(epochs=4, batch_size=3, lr=0.5, last_lr=0.5, momentum=0.5, we
 GIVEN = {"kind": "recurrent_cell", "nodes": 2, "embedding": 4, "hidden": 4, "dropout_hidden": 0.2}
 
 
-def made(kind: str = "mixture", form: str = "darts", nodes: int = 2, **options: Any) -> Sharing:
+def made(kind: str = "mixture", **given: Any) -> Sharing:
     seed_torch(3, cuda=False)
-    space = parse_space({**GIVEN, "form": form, "nodes": nodes})[1]
-    site = Site(space, Options(**options), (5,), 5, 3, kind="text")
-    sampler = {"paths": lambda: Paths(site), "dropout": lambda: PathDropout(site, 0.3, 1),
+    space = parse_space({**GIVEN, **given})[1]
+    site = Site(space, Options(), (5,), 5, 3, kind="text")
+    sampler = {"paths": lambda: Paths(site), "dropout": lambda: PathDropout(site, 0.3, 2),
                "first": lambda: Mixture(site, Learning(0.05, (0.9, 0.999), 1e-3)),
                "mixture": lambda: Mixture(site, Learning(0.05, (0.9, 0.999), 1e-3, True))}[kind]()
     return Sharing(sampler, splits(200), 0.5, PLAN)
@@ -80,7 +80,9 @@ def test_every_window_of_a_part_begins_where_the_one_before_has_ended(kind: str)
 
 
 def test_an_epoch_begins_without_a_state_and_a_report_disturbs_nothing() -> None:
-    one, other = made("first", early_stop="curvature"), made("first", early_stop="curvature")
+    one, other = made("first"), made("first")
+    one.sampler.report = lambda step: {                 # type: ignore[method-assign]
+        "loss": step.validation_loss(Choice(one.supernet.relaxed.everything)).item()}          # type: ignore[union-attr]
     seen = spied(one)
     while not one.advance():
         pass
@@ -133,7 +135,7 @@ def test_a_measure_reads_without_dropout() -> None:
 
 def test_parts_of_a_batch_carry_their_own_rows_of_the_state() -> None:
     """Three ghost batches of one stream each."""
-    sharing = made("paths", form="enas")
+    sharing = made("paths", search_norm=False)
     task, choice = sharing.learning, Choice(sharing.supernet.relaxed.everything)
     sharing.supernet.eval()
     batches = [task.batch(0, position) for position in range(2)]
@@ -146,7 +148,7 @@ def test_parts_of_a_batch_carry_their_own_rows_of_the_state() -> None:
     for position, (inputs, labels) in enumerate(batches):
         task.batch(0, position)
         task.loss(Chosen(sharing.supernet, choice), inputs, labels)
-    assert len(apart) == 1 and torch.allclose(apart[0], task.states[0], rtol=0, atol=1e-6)
+    assert len(apart) == 1 and torch.allclose(apart[0], task.states[0], rtol=1e-4, atol=1e-6)
 
 
 def test_gradients_of_the_weights_are_clipped() -> None:
