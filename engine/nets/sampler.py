@@ -50,7 +50,7 @@ class Step(Protocol):
     def train_loss(self, choice: Any) -> Tensor: ...            # on the step's batch of w-train
     def validation_loss(self, choice: Any) -> Tensor: ...       # on its batch of arch-val
     def validation_score(self, choice: Any) -> float: ...       # score there; of text minus bits a character
-    def score(self, choice: Any) -> float: ...                  # accuracy on all of arch-val
+    def score(self, choice: Any) -> float: ...                  # the same on all of arch-val
     def velocities(self) -> Sequence[Tensor | None]: ...        # of each weight, as `supernet.parameters()` lists them
 
 

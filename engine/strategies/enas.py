@@ -70,15 +70,22 @@ MACRO = {"epochs": 310, "batch_size": 128, "lr": 0.05, "last_lr": 5e-4, "weight_
 MICRO = {"epochs": 150, "batch_size": 160, "lr": 0.05, "last_lr": 5e-4, "weight_decay": 1e-4, "steps": 30, "samples": 10,
          "units": 64, "depth": 1, "temperature": 1.0, "bound": 1.1, "eased": 2.5, "controller_lr": 3.5e-3, "beta1": 0.0,
          "eps": 1e-3, "entropy": 1e-4, "entropy_in": "reward", "skip_weight": 0.0, "baseline": 0.99}
+RECURRENT = {"epochs": 150, "batch_size": 64, "lr": 20.0, "last_lr": 0.1, "cycle": None, "momentum": 0.0, "nesterov": False,
+             "weight_decay": 1e-7, "clip": 0.25, "steps": 2000, "samples": 1, "units": 100, "depth": 1, "temperature": 5.0,
+             "bound": 2.5, "controller_lr": 3.5e-4, "entropy": 1e-4, "skip_weight": 0.0, "baseline": 0.95,
+             "perplexity": 80.0}
 CPU = {"epochs": 10, "batch_size": 32, "lr": 0.1, "cycle": None, "steps": 20, "samples": 4, "units": 16,
        "depth": 1, "temperature": 1.0,
        "bound": 2.5, "controller_lr": 0.01, "entropy": 1e-3, "baseline": 0.9, "candidates": 5}
+RECURRENT_CPU = {**CPU, "epochs": 8, "batch_size": 64, "lr": 5.0, "last_lr": 1.0, "momentum": 0.0, "nesterov": False,
+                 "weight_decay": 1e-7, "clip": 0.25, "steps": 10, "perplexity": 5.0}
 
 
 @strategy(title="ENAS", paper="Pham, Guan, Zoph, Le, Dean, ICML 2018 (arXiv:1802.03268)",
           summary="A recurrent network draws paths of one network that holds all architectures; both learn in turn.",
           needs={"supernet", "parameters", "finite"}, asks={"supernet", "shared", "scratch"},
-          presets={"paper": PAPER, "macro": MACRO, "micro": MICRO, "cpu": CPU})
+          presets={"paper": PAPER, "macro": MACRO, "micro": MICRO, "recurrent": RECURRENT, "cpu": CPU,
+                   "recurrent_cpu": RECURRENT_CPU})
 class Enas:
     """After the last epoch, architectures that the controller drew are scored with the shared weights."""
 

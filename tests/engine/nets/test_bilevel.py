@@ -121,3 +121,23 @@ def test_weights_that_take_no_part_do_not_matter() -> None:
     [with_idle] = second_order([*net.weights, idle], [net.alpha], lambda: net.loss(0), lambda: net.loss(1), rate=0.2)
     [without] = second_order(net.weights, [net.alpha], lambda: net.loss(0), lambda: net.loss(1), rate=0.2)
     assert torch.equal(with_idle, without) and torch.equal(idle.detach(), torch.ones(3, dtype=torch.float64))
+
+
+def test_clipping_shortens_the_inner_step_the_validation_gradient_and_the_implicit_term() -> None:
+    """L_train = (w - alpha)^2 / 2 in two dimensions, L_val = w · (3, 4): everything is known by hand."""
+    alpha = torch.zeros(2, dtype=torch.float64, requires_grad=True)
+    w = torch.tensor([6.0, 8.0], dtype=torch.float64, requires_grad=True)
+    along = torch.tensor([3.0, 4.0], dtype=torch.float64)
+    seen = []
+
+    def validation() -> Tensor:
+        seen.append(w.detach().clone())
+        return (w * along).sum()
+
+    [found] = second_order([w], [alpha], lambda: ((w - alpha) ** 2).sum() / 2, validation, rate=0.5, clip=2.0)
+    inner, outer = 2 / 10, 2 / 5                        # by which the two gradients are too long
+    assert torch.allclose(seen[0], torch.tensor([6.0, 8.0], dtype=torch.float64) * (1 - 0.5 * inner), rtol=1e-6)
+    assert torch.allclose(found, 0.5 * inner * outer * along, rtol=1e-5), "minus rate · s · d²L/dalpha dw · v, which is -v"
+    [free] = second_order([w], [alpha], lambda: ((w - alpha) ** 2).sum() / 2, validation, rate=0.5, clip=100.0)
+    assert torch.allclose(free, 0.5 * along, rtol=1e-6)
+    assert w.tolist() == [6.0, 8.0]

@@ -190,3 +190,47 @@ def test_other_activations_and_other_sources_compute_something_else() -> None:
 def test_other_data_than_text_is_refused() -> None:
     with pytest.raises(Invalid, match="shape of a text"):
         SPACES["darts"].network(SPACES["darts"].sample(Random(0)).architecture, (1, 8, 8), 10)
+
+
+@pytest.mark.parametrize("nodes", [1, 3, 8])
+def test_node_i_owns_a_row_for_each_earlier_node(nodes: int) -> None:
+    table = RecurrentCell(nodes=nodes).supernet((5,), 9).tables["cell"]
+    assert len(table.edges) == nodes * (nodes + 1) // 2 and table.ops == ("none", *ACTIVATIONS)
+    assert table.edges[:3] == ("0 to 1", "0 to 2", "1 to 2")[:len(table.edges)]
+    first = RecurrentCell("enas", nodes=nodes).supernet((5,), 9).tables["first"]
+    assert first.edges == ("read to 0",) and first.ops == ACTIVATIONS
+
+
+def test_each_node_keeps_one_predecessor_and_never_none() -> None:
+    space = RecurrentCell(nodes=2)
+    rows = [[9.0, 0.1, 0.2, 0.0, 0.0], [9.0, 0.3, 0.0, 0.5, 0.0], [0.0, 0.1, 0.4, 0.2, 0.3]]
+    derived = space.derived({"cell": rows})
+    assert derived.genotype["recurrent"] == [["relu", 0], ["sigmoid", 0]] and space.skips(derived) == 0
+    rows[2][4] = 0.6
+    derived = space.derived({"cell": rows})
+    assert derived.genotype["recurrent"] == [["relu", 0], ["identity", 1]] and space.skips(derived) == 1
+
+
+def test_the_first_node_of_enas_is_derived_as_well() -> None:
+    space = RecurrentCell("enas", nodes=2)
+    derived = space.derived({"cell": [[0.5, 0.1, 0.2, 0.0, 0.0]], "first": [[0.1, 0.2, 0.3, 0.4]]})
+    assert derived.genotype == {"first": "identity", "recurrent": [["relu", 0]]}
+
+
+@NAMED
+def test_inputs_point_at_results_that_the_controller_has_decided(name: str) -> None:
+    """Node 0 of the form darts is fixed: it comes from outside (0). All others are results with numbers from 1."""
+    space, known = SPACES[name], {0} if SPACES[name].form == "darts" else set()
+    for parameter in space.parameters():
+        assert set(parameter.points) <= known and (not parameter.points or len(parameter.points) == len(parameter.choices))
+        if parameter.name == "first" or parameter.points:
+            known.add(parameter.result)
+    assert known == set(range(0 if space.form == "darts" else 1, space.nodes + 1))
+
+
+def test_presets_of_enas_have_no_batch_norm() -> None:
+    """Its paths need none; mixtures of DARTS do."""
+    for preset, norm in (("search", True), ("cpu", True), ("enas", False), ("enas_cpu", False)):
+        graph = parse_space({"kind": "recurrent_cell", "preset": preset})[1].supernet((5,), 9).graph
+        [cell] = [node for node in graph if node.op == "recurrent_mixture"]
+        assert cell.settings["norm"] == norm

@@ -98,7 +98,8 @@ def learned(spec: Spec, work: SupernetEpoch) -> Outcome:
     if not hasattr(spec.space, "supernet"):            # its choices are slices, of which epochs tell nothing that matters
         payload = {"train_loss": 1.0, "valid_loss": 1.5, "valid_score": 0.5, "derived": spec.space.largest.document()}
         return Outcome("done", 0.5, "shared", spend={"epochs": 1.0, "seconds": 1.0}, payload=payload)
-    tables = spec.space.supernet((1, 8, 8), 10).tables
+    shape = discover("datasets")[spec.dataset.name].facts["shape"]
+    tables = spec.space.supernet(shape, 10).tables
     chances = {name: [[rng.random() for _ in table.ops] for _ in table.edges] for name, table in tables.items()}
     derived = spec.space.derived(chances)
     payload = {"train_loss": 1.0 / (1 + work.index), "train_score": 0.5, "valid_loss": 1.5 / (1 + work.index),

@@ -36,7 +36,7 @@ def test_the_defaults_are_those_of_the_paper_and_each_source_has_a_preset() -> N
         assert option.paper in (None, getattr(o, name))
     presets = discover("strategies")["enas"].presets
     made = {name: options.parse(Options, {"preset": name}, presets=presets) for name in presets}
-    assert set(made) == {"paper", "macro", "micro", "cpu"}
+    assert set(made) == {"paper", "macro", "micro", "recurrent", "cpu", "recurrent_cpu"}
     macro, micro = made["macro"], made["micro"]
     assert (macro.steps, macro.samples, macro.bound, macro.skip_weight, macro.baseline) == (50, 20, 1.5, 0.8, 0.99)
     assert (micro.steps, micro.samples, micro.bound, micro.eased, micro.controller_lr) == (30, 10, 1.1, 2.5, 3.5e-3)
@@ -45,7 +45,7 @@ def test_the_defaults_are_those_of_the_paper_and_each_source_has_a_preset() -> N
 
 
 def test_it_works_on_every_space_with_a_supernet_and_finitely_many_choices() -> None:
-    for kind in ("enas_macro", "enas_micro", "darts_cell", "nas_bench_201"):
+    for kind in ("enas_macro", "enas_micro", "darts_cell", "nas_bench_201", "recurrent_cell"):
         assert not incompatible("enas", kind) and not incompatible("random_sharing", kind)
     assert incompatible("enas", "mlp")
 
