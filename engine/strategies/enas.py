@@ -23,7 +23,7 @@ if TYPE_CHECKING:                               # imports torch
 class Options(SupernetOptions):
     epochs: int = integer(310, low=1, high=10_000, paper=310, help="Epochs: a pass of the weights, then the controller.")
     batch_size: int = integer(128, low=2, high=8192, paper=128, help="Examples in one step of the shared weights.")
-    lr: float = real(0.05, low=1e-6, high=10.0, paper=0.05, log=True,
+    lr: float = real(0.05, low=1e-6, high=100.0, paper=0.05, log=True,
                      help="Learning rate of the shared weights at first; half a cosine leads to the last one.")
     cycle: int | None = integer(10, low=1, high=10_000, paper=10, optional=True,
                                 help="Epochs of the first half cosine, after which another starts; empty: one for all.")
