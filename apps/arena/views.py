@@ -1,4 +1,4 @@
-"""The list of arenas, the form, the page of one, its figures, and what its owner can do."""
+"""The list of arenas, the form, the page of one, its figures, and what its owner can do; the page of estimators."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from apps.arena import charts, selectors, services
+from apps.arena import charts, correlations, selectors, services
 from apps.arena.forms import NewArena
 from apps.arena.models import Arena
 from engine import api
@@ -19,7 +19,29 @@ from engine import api
 @never_cache
 @require_safe
 def listing(request: HttpRequest) -> HttpResponse:
-    return render(request, "arena/list.html", {"page": selectors.page(request.user, request.GET)})
+    page = selectors.page(request.user, request.GET)
+    return render(request, "arena/list.html", {"page": page, "tables": correlations.links()})
+
+
+@never_cache
+@require_safe
+def estimators(request: HttpRequest, table: str) -> HttpResponse:
+    """How well estimators know the order of a table's networks, as it is kept beside the table."""
+    return render(request, "arena/estimators.html", correlations.kept(table))
+
+
+@never_cache
+@require_safe
+def estimators_json(request: HttpRequest, table: str) -> JsonResponse:
+    return JsonResponse(correlations.kept(table)["figures"])
+
+
+@never_cache
+@require_safe
+def estimators_csv(request: HttpRequest, table: str) -> HttpResponse:
+    found = correlations.kept(table)
+    named = {"Content-Disposition": f'attachment; filename="estimators-{found["table"]}.csv"'}
+    return HttpResponse(correlations.table_csv(found["figures"]), content_type="text/csv; charset=utf-8", headers=named)
 
 
 @never_cache

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import platform
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -32,7 +33,8 @@ def keep(found: Mapping[str, Any]) -> Path:
     Invalid where the folder cannot be written."""
     path, numbers = _path(found["table"]), {text: n for n, text in enumerate(tables.load(found["table"]).networks)}
     fresh = {**found, "networks": [numbers[text] for text in found["networks"]]}
-    stamp = {"measured": datetime.now(UTC).isoformat(timespec="minutes"), "versions": _versions()}
+    stamp = {"measured": datetime.now(UTC).isoformat(timespec="minutes"), "versions": _versions(),
+             "load": round(os.getloadavg()[0], 1)}
     rows = {row["estimator"]: {**row, "scores": [_short(score) for score in row["scores"]], **stamp}
             for row in found["estimators"]}
     older = json.loads(path.read_text()) if path.exists() else {}

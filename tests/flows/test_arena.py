@@ -41,6 +41,10 @@ def test_from_the_form_to_a_comparison(page: Page) -> None:
     page.on("console", lambda line: complaints.append(line.text) if line.type == "error" else None)
     page.goto(f"{origin}/arena/")
     assert violations(page) == [] and narrow(page) <= 390
+    page.get_by_role("link", name="Estimators on fashion").click()
+    page.get_by_role("heading", name="Estimators on fashion").wait_for()
+    assert violations(page) == [] and narrow(page) <= 390
+    page.go_back()
     page.get_by_role("link", name="Start the first one").click()
     expect(page.locator("[value=nasbot]")).to_be_disabled()
     page.get_by_label(re.compile("Network graphs")).check()
