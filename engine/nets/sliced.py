@@ -54,7 +54,7 @@ class SlicedConv(nn.Conv2d):
                                           for large, small in pairwise(self.sizes)})
 
     def cut(self, channels: int, inputs: int, kernel: int) -> Tensor:
-        weight = self.weight[:channels, :inputs]
+        weight = first(self.weight, channels, inputs)
         for large, small in pairwise(self.sizes):
             if large > kernel:
                 flat = centre(weight, small).flatten(2) @ self.matrices[f"{large}_{small}"].T
@@ -84,19 +84,20 @@ class SlicedNorm(nn.BatchNorm2d):
 
     def forward(self, x: Tensor) -> Tensor:
         count, mean, variance = x.shape[1], self.running_mean, self.running_var
+        weight, bias = first(self.weight, count), first(self.bias, count)
         if mean is None or variance is None:
-            return functional.batch_norm(x, None, None, self.weight[:count], self.bias[:count], True, 0.0, self.eps)
+            return functional.batch_norm(x, None, None, weight, bias, True, 0.0, self.eps)
         factor = 0.0
         if self.training and self.num_batches_tracked is not None:
             self.num_batches_tracked.add_(1)
             factor = 1 / float(self.num_batches_tracked) if self.momentum is None else self.momentum
-        return functional.batch_norm(x, mean[:count], variance[:count], self.weight[:count], self.bias[:count],
-                                     self.training, factor, self.eps)
+        return functional.batch_norm(x, mean[:count], variance[:count], weight, bias, self.training, factor, self.eps)
 
 
 class SlicedLinear(nn.Linear):
     def forward(self, x: Tensor, units: int) -> Tensor:                                 # type: ignore[override]
-        return functional.linear(x, self.weight[:units, :x.shape[1]], None if self.bias is None else self.bias[:units])
+        weight = first(self.weight, units, x.shape[1])
+        return functional.linear(x, weight, None if self.bias is None else first(self.bias, units))
 
 
 class Sliced(nn.Module):
@@ -188,6 +189,14 @@ class Sliced(nn.Module):
             elif isinstance(module, SlicedNorm | SlicedLinear):
                 for weight in module.parameters():
                     yield weight, (slice(count), *([slice(widths[node.inputs[0]])] if weight.ndim > 1 else []))
+
+
+def first(weight: Tensor, *sizes: int) -> Tensor:
+    """The first entries along each of the first dimensions. What is whole is not cut, which spares its gradient a copy."""
+    for dimension, size in enumerate(sizes):
+        if size < weight.shape[dimension]:
+            weight = weight.narrow(dimension, 0, size)
+    return weight
 
 
 def centre(weight: Tensor, size: int) -> Tensor:

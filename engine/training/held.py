@@ -21,10 +21,10 @@ def holding(optimizer: torch.optim.Optimizer, parts: Mapping[nn.Parameter, Tenso
     with torch.no_grad():
         for weight, mask in parts.items():
             entries, memory = before[weight]
-            weight.copy_(torch.where(mask, weight, entries))
+            torch.where(mask, weight, entries, out=weight.data)
             for name, value in optimizer.state[weight].items():
                 if isinstance(value, Tensor) and value.shape == weight.shape:
-                    value.copy_(torch.where(mask, value, memory.get(name, torch.zeros_like(value))))
+                    torch.where(mask, value, memory[name] if name in memory else torch.zeros_like(value), out=value)
 
 
 def _memory(optimizer: torch.optim.Optimizer, weight: nn.Parameter) -> dict[str, Tensor]:

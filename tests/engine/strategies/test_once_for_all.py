@@ -11,8 +11,11 @@ import pytest
 import torch
 
 from engine import options
+from engine.estimation import shared
+from engine.estimation.context import Interrupted
 from engine.events import Event
 from engine.leaderboard import leaderboard
+from engine.perform import perform
 from engine.run import run
 from engine.spaces.slimmable import Slimmable
 from engine.spec import incompatible, parse, parse_space
@@ -140,6 +143,31 @@ def test_pictures_tell_the_stage_and_what_was_sampled() -> None:
 def test_the_cpu_preset_ends_within_thirty_trials_heirs_among_them() -> None:
     o = Options(**CPU)
     assert o.population * o.generations + o.heirs <= 30 and not o.check()
+
+
+def test_cut_inside_every_epoch_of_every_stage_in_fresh_processes_it_is_the_unbroken_search(tmp_path: Path) -> None:
+    spec = parse({"space": {"kind": "slimmable", "channels": 8, "stages": 1, "kernels": [3, 5], "depths": [1, 2],
+                            "expansions": [2, 3]}, "dataset": {"name": "digits", "train_limit": 64},
+                  "strategy": {"name": "once_for_all", "preset": "cpu", "epochs": 4, "batch_size": 16, "full": 1,
+                               "kernel": 1, "depth": 1, "width": 1},
+                  "estimation": {"name": "shared", "preset": "cpu", "epochs": 1, "checkpoint_seconds": 0.0}})
+    method = OnceForAll(spec.space, spec.strategy.options, spec.seed)
+
+    def outcomes(folder: Path, cut: bool) -> list[Any]:
+        found = []
+        for k in range(4):
+            work = SupernetEpoch(k, trial=k, continues=k - 1 if k else None, settings=method.settings(k))
+            for stop in ((True, False) if cut else (False,)):           # a step, then the process ends; and again
+                shared._resident.clear()
+                try:
+                    found.append(perform(spec, work, folder / str(k), tmp_path / "data", "cpu", emit=lambda event: None,
+                                         stop=lambda stop=stop: stop))  # type: ignore[misc]
+                except Interrupted:
+                    assert stop
+        return [(outcome.score, outcome.payload) for outcome in found]
+
+    assert outcomes(tmp_path / "cut", True) == outcomes(tmp_path / "whole", False)
+    assert [method.settings(k)["stage"] for k in range(4)] == ["full", "kernel", "depth", "width"]
 
 
 def test_a_search_on_digits_within_a_limit_ends_with_an_heir_and_a_final_from_scratch(tmp_path: Path) -> None:
