@@ -41,6 +41,11 @@ class Kind:
         return any(option["name"] == "sha256" for option in self.entry["options"])
 
     @property
+    def structured(self) -> bool:
+        """Whether a field of it holds JSON."""
+        return any(field.structured for field in self.fields)
+
+    @property
     def prefix(self) -> str:
         return f"{self.group}.{self.entry['name']}"
 
@@ -71,8 +76,9 @@ class NewSearch:
 
     @classmethod
     def around(cls, edited: Given, offers: Sequence[Offer] = ()) -> NewSearch:
-        """A new form with the space that another page's form holds."""
-        own = {name: texts for name, texts in edited.items() if name in ("space", "name") or name.startswith("space.")}
+        """A new form with the space that another page's form holds, and with all that was `kept` for it there."""
+        own = {name: texts for name, texts in edited.items()
+               if name in ("space", "name") or name.startswith("space.") or "kept" in edited and name != "key"}
         return cls({**cls.blank({}).given, **own}, offers)._on_readable_data()
 
     def filled(self, *wanted: str) -> NewSearch:

@@ -47,9 +47,17 @@ class InnerForms:
                  ("choices", "text", "With commas between.", []),
                  *((name, "real", NUMBER[name], []) for name in ("low", "high")),
                  ("prior", "choice", "How values are drawn.", PRIORS),
-                 *((name, "real", NUMBER[name], []) for name in ("mu", "sigma", "step")),
-                 ("when", "text", "When it counts: “optimizer: sgd, adamw” or “batch_size: ≥ 64”; empty: always.", [])]
+                 *((name, "real", NUMBER[name], []) for name in ("mu", "sigma", "step"))]
         return [self._field(f"hyper/__k__/{name}", kind, help, bounds) for name, kind, help, bounds in found]
+
+    @property
+    def condition(self) -> list[Field]:
+        """The fields of one condition, for both tests; the script keeps the names of those that are there."""
+        found = [("name", "choice", "The hyperparameter that it speaks of.", [row["name"] for row in api.training()]),
+                 ("test", "choice", "What it asks of it.", ["among", "at_least"]),
+                 ("among", "text", "Values with commas between.", []),
+                 ("at_least", "real", "The least value.", [])]
+        return [self._field(f"hyper/__k__/when/__i__/{name}", kind, help, bounds) for name, kind, help, bounds in found]
 
     def parts(self) -> dict[str, Any]:
         """What the script reads: declarations, saved spaces, what training has."""

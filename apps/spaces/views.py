@@ -21,6 +21,8 @@ from apps.spaces.inner import inner_forms
 from apps.spaces.models import SpaceDefinition
 from engine import api
 
+OWN = {"csrfmiddlewaretoken", "key", "seen", "space", "view", "name", "note", "document", "edit", "fill", "kept"}
+
 
 @never_cache
 @require_safe
@@ -39,7 +41,7 @@ def space(request: HttpRequest, name: str) -> HttpResponse:
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 def new(request: HttpRequest) -> HttpResponse:
-    """A space of a kind (`?kind=`), with its defaults or a preset's values."""
+    """A space of a kind (`?kind=`), with its defaults or a preset's values; `edit` comes from the form of a new search."""
     kind = request.GET.get("kind", "")
     selectors.declared("spaces", kind)
     if request.method != "POST":
@@ -51,8 +53,8 @@ def new(request: HttpRequest) -> HttpResponse:
     form = SpaceForm(kind, dict(request.POST.lists()))
     if "fill" in request.POST:
         return _filled(request, form, None)
-    if not form.valid():
-        return _editor(request, form, status=422)
+    if not form.valid() or "edit" in request.POST:
+        return _editor(request, form, status=422 if form.problems else 200, dirty=True)
     made = services.create(request.user, form.heads["name"], form.checked, form.heads["note"], form.key)
     messages.success(request, f"“{made.name}” is saved.")
     return redirect(made)
@@ -101,9 +103,17 @@ def _editor(request: HttpRequest, form: SpaceForm, found: SpaceDefinition | None
         facts = None
     inner = inner_forms(form.entry, form.prefix, request.user)
     shown = {"form": form, "space": found, "facts": facts, "dirty": dirty or status != 200,
-             "inner": inner, "parts": inner.parts() if inner else None,
+             "inner": inner, "parts": inner.parts() if inner else None, "kept": _kept(request, form),
              "datasets": selectors.readable(form.kind), "faults": [problem.document() for problem in form.faults]}
     return render(request, "spaces/editor.html", shown, status=status)
+
+
+def _kept(request: HttpRequest, form: SpaceForm) -> list[tuple[str, str]]:
+    """What else the form of a new search holds: it goes through the editor unseen and comes back with the space."""
+    if not {"edit", "kept"} & set(request.POST):
+        return []
+    return [(name, text) for name, texts in request.POST.lists() for text in texts
+            if name not in OWN and not name.startswith(f"{form.prefix}.")]
 
 
 @never_cache

@@ -13,10 +13,10 @@ const ZOOMS = { macro: "Network", cell: "Cell", detail: "Layers" };
 let numbered = 0;
 
 export class Diagram {
-  // options: {words: whether the description in words stands below, file: name of downloads}
+  // options: {words: whether the description in words stands below, file: name of downloads, least: scale of a cell to fit in}
   constructor(host, name = "diagram", options = {}) {
     Object.assign(this, { host, options, id: `${name}-${(numbered += 1)}`, zoom: "cell", at: { box: 0, member: 0, part: null } });
-    const scene = (zoom, up) => new Scene(zoom === "cell" ? this.id : `${this.id}-${zoom}`, up);
+    const scene = (zoom, up) => new Scene(zoom === "cell" ? this.id : `${this.id}-${zoom}`, up, zoom === "cell" ? options.least : undefined);
     this.scenes = { macro: scene("macro"), cell: scene("cell", () => this.go("macro", true)), detail: scene("detail", () => this.go("cell", true)) };
     this.cells = new Cells(this.scenes.cell, (number, part, words) => this.openPart(number, part, words));
     this.strip = new Strip(this.scenes.macro, (box, member) => this.openBox(box, member));

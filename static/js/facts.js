@@ -10,7 +10,7 @@ export class FactsPanel {
   // source: gives what to ask about, {asked: a document, dataset}; told: called with each answer, {found, errors}
   constructor(host, token, source, told = () => {}) {
     Object.assign(this, { host, token, source, told, seed: 0, turn: 0, timer: null });
-    this.diagram = new Diagram(host.querySelector("[data-diagram]"), "sample", { file: "sample" });
+    this.diagram = new Diagram(host.querySelector("[data-diagram]"), "sample", { file: "sample", least: 0.6 });
     host.querySelector("[data-another]").addEventListener("click", () => this.another());
     document.addEventListener("keydown", (event) => {
       const writing = event.target.closest("input:not([type=checkbox], [type=radio]), select, textarea");

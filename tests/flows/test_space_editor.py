@@ -5,20 +5,17 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Error
+from playwright.sync_api import Browser
 
+from tests.flows.editing import STAGE, Editor, opened, signed_in
 from tests.flows.test_main_job import violations
 from tests.flows.test_make_up import Up
 
 pytestmark = pytest.mark.slow
-
-STAGE = "[data-stage]"
-NODE = "document.activeElement.dataset.key"
 
 
 @pytest.fixture(scope="module")
@@ -30,69 +27,14 @@ def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
 
 
 @pytest.fixture(scope="module")
-def known(up: Up, browser: Browser) -> Any:
-    """A person who came in by a one-time link."""
-    up.ready()
-    context = browser.new_context()
-    page = context.new_page()
-    page.goto(up.run("manage.py", "sign_in_link").stdout.strip())
-    state = context.storage_state()
-    origin = re.match(r"https?://[^/]+", page.url)[0]
-    context.close()
-    return state, origin
-
-
-class Editor:
-    """The page, what went wrong in it, and what a person reads off it."""
-
-    def __init__(self, context: BrowserContext, origin: str) -> None:
-        self.page, self.origin, self.faults = context.new_page(), origin, list[str]()
-        self.page.on("pageerror", lambda error: self.faults.append(str(error)))
-        self.page.on("console", lambda line: self.faults.append(line.text) if "Content Security" in line.text else None)
-
-    def open(self, path: str) -> None:
-        self.page.goto(f"{self.origin}{path}")
-        self.wait("window.nasweb?.space && document.querySelector('[data-stage]').dataset.drawn")
-
-    def wait(self, expression: str) -> None:
-        for _ in range(200):
-            with suppress(Error):                   # the page may just be going to another one
-                if self.page.evaluate(f"Boolean({expression})"):
-                    return
-            self.page.wait_for_timeout(50)
-        raise AssertionError(f"never true: {expression}")
-
-    def document(self) -> Any:
-        return json.loads(self.page.locator("#space-json").input_value())
-
-    def fact(self, name: str, text: str) -> None:
-        self.wait(f"document.querySelector('[data-fact={name}]').textContent === {json.dumps(text)}")
-
-    def tab(self, name: str) -> None:
-        self.page.get_by_role("tab", name=name).click()
-
-    def typed(self, text: str) -> None:
-        self.tab("JSON")
-        self.page.locator("#space-json").fill(text)
-
-    def save(self) -> None:
-        self.page.get_by_role("button", name="Save", exact=True).click()
-        self.wait("document.querySelector('.notice.good')")
-
-    def focused(self) -> str:
-        return str(self.page.evaluate(NODE))
+def known(up: Up, browser: Browser) -> tuple[Any, str]:
+    return signed_in(up, browser)
 
 
 @pytest.fixture
-def editor(browser: Browser, known: Any) -> Iterator[Editor]:
-    state, origin = known
-    context = browser.new_context(viewport={"width": 1300, "height": 1000}, storage_state=state, accept_downloads=True)
-    context.set_default_timeout(45_000)
-    made = Editor(context, origin)
-    made.page.on("dialog", lambda dialog: dialog.accept())
-    yield made
-    assert made.faults == []
-    context.close()
+def editor(browser: Browser, known: tuple[Any, str]) -> Iterator[Editor]:
+    with opened(browser, known) as made:
+        yield made
 
 
 def test_form_diagram_and_json_are_one_document(editor: Editor) -> None:
@@ -381,17 +323,3 @@ def test_a_text_of_another_tool_is_imported_and_written_again(editor: Editor) ->
         editor.page.locator("summary", has_text="More").click()
         editor.page.get_by_role("button", name="The sample as a NAS-Bench-201 string").click()
     assert Path(download.value.path()).read_text().strip() == cell
-
-
-@pytest.mark.parametrize("path", ["/spaces/", "/spaces/new/?kind=chain", "/spaces/new/?kind=nas_bench_201",
-                                  "/spaces/new/?kind=darts_cell", "/spaces/new/?kind=composed"])
-def test_pages_are_accessible_in_both_themes_and_fit_a_phone(editor: Editor, path: str) -> None:
-    editor.page.goto(f"{editor.origin}{path}")
-    editor.page.wait_for_timeout(1000)
-    assert violations(editor.page) == []
-    for name in ("Form", "JSON") if "kind" in path else ():
-        editor.tab(name)
-        assert violations(editor.page) == []
-    editor.page.set_viewport_size({"width": 390, "height": 844})
-    editor.page.wait_for_timeout(500)
-    assert editor.page.evaluate("document.documentElement.scrollWidth") <= 390

@@ -1,6 +1,6 @@
 // Where things stand. A node keeps its place from one drawing to the next as long as every edge still leads onwards.
 
-import { arc, route } from "./routes.js";
+import { arc, HIGH, route } from "./routes.js";
 
 export const RADIUS = 15;
 const BOX = 28;
@@ -14,7 +14,8 @@ export const boxed = (node) => wide(node.label) + (node.family === "state" ? 0 :
 export const labelled = (edge) => wide(edge.label) + 14;           // the sign stands before the words
 
 // places: node id -> {x, y, width, height}; routes: edge id -> {d, x, y}; named: whether edges show their words
-export function arrange(library, content, room, known = null) {
+// high: how much room words take
+export function arrange(library, content, room, known = null, high = HIGH) {
   const grid = content.nodes.some((node) => node.place);
   const ops = content.edges.filter((edge) => edge.label);
   const named = ops.length > 0 && ops.length <= NAMED && !grid;
@@ -24,7 +25,7 @@ export function arrange(library, content, room, known = null) {
   if (!found) found = flow(library, content, sizes, named, ops.length, room);
   if (known && !grid && !found.kept) align(found, known.places);
   const dots = grid ? free(content, found.places) : [];
-  const routes = found.lines ? new Map([...found.lines].map(([id, line]) => [id, smooth(line)])) : routed(content, found.places, named, found.kept ? known.pitch : found.pitch);
+  const routes = found.lines ? new Map([...found.lines].map(([id, line]) => [id, smooth(line)])) : routed(content, found.places, named, found.kept ? known.pitch : found.pitch, high);
   const bounds = around(found.places, routes, content, named);
   return { places: found.places, routes, named, dots, down: found.down, pitch: found.kept ? known.pitch : found.pitch, bounds: known && found.kept ? joined(bounds, known.bounds) : bounds };
 }
@@ -117,7 +118,7 @@ function smooth({ points, x, y }) {
   return { d, points, x: x ?? middle.x, y: y ?? middle.y };
 }
 
-function routed({ nodes, edges }, places, named, pitch) {
+function routed({ nodes, edges }, places, named, pitch, high) {
   const taken = [];
   if (pitch) {
     const at = new Map(nodes.map(({ id }, i) => [id, i]));
@@ -125,7 +126,7 @@ function routed({ nodes, edges }, places, named, pitch) {
   }
   const length = (edge) => Math.hypot(places.get(edge.to).x - places.get(edge.from).x, places.get(edge.to).y - places.get(edge.from).y);
   const order = [...edges].sort((a, b) => length(a) - length(b));
-  return new Map(order.map((edge) => [edge.id, route(edge, places, taken, edge.label ? (named ? labelled(edge) : 14) : 0)]));
+  return new Map(order.map((edge) => [edge.id, route(edge, places, taken, edge.label ? (named ? labelled(edge) : 14) : 0, high)]));
 }
 
 // Another set of nodes: the whole drawing is shifted to where most of those that stay were.

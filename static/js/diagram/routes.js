@@ -3,7 +3,7 @@
 const BENDS = [0, 22, -22, 44, -44, 70, -70, 100, -100, 136, -136];
 const STEPS = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9];
 const MIDDLES = [0.5, 0.38, 0.62];                   // where along the curve the words may stand
-const HIGH = 20;
+export const HIGH = 20;
 
 const curve = ({ start, bend, end }, t) => ({
   x: (1 - t) ** 2 * start.x + 2 * t * (1 - t) * bend.x + t * t * end.x,
@@ -14,7 +14,7 @@ const overlap = (a, b, gap = 2) => Math.max(0, (a.width + b.width) / 2 + gap - M
   Math.max(0, (a.height + b.height) / 2 + gap - Math.abs(a.y - b.y));
 
 // taken: boxes of words that stand already; this edge's are added. width: of its words, 0 for none
-export function route(edge, places, taken, width) {
+export function route(edge, places, taken, width, high = HIGH) {
   const [from, to] = [places.get(edge.from), places.get(edge.to)];
   const others = [...places].filter(([id]) => id !== edge.from && id !== edge.to).map(([, place]) => place);
   const far = Math.hypot(to.x - from.x, to.y - from.y) || 1;
@@ -27,7 +27,7 @@ export function route(edge, places, taken, width) {
     const crossed = others.reduce((sum, other) => sum + points.filter((point) => inside(point, other, 5)).length, 0);
     const covered = taken.reduce((sum, box) => sum + points.filter((point) => inside(point, box, 0)).length, 0);
     for (const t of width ? MIDDLES : [0.5]) {
-      const label = { ...curve(line, t), width, height: HIGH };
+      const label = { ...curve(line, t), width, height: high };
       const hidden = width ? [...places.values()].reduce((sum, place) => sum + overlap(label, place), 0) : 0;
       const shared = width ? taken.reduce((sum, box) => sum + overlap(label, box), 0) : 0;
       const cost = Math.abs(offset) + (t === 0.5 ? 0 : 6) + 70 * crossed + 14 * covered + 2 * hidden + shared;

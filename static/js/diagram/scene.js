@@ -8,9 +8,9 @@ const MOST = 1.3;
 const moves = () => !matchMedia("(prefers-reduced-motion: reduce)").matches;
 
 export class Scene {
-  // up: called on Escape
-  constructor(id, up) {
-    Object.assign(this, { id, up, parts: new Map(), items: new Map(), at: null });
+  // up: called on Escape; least: how small it may be made to fit
+  constructor(id, up, least = LEAST) {
+    Object.assign(this, { id, up, least, parts: new Map(), items: new Map(), at: null });
     this.svg = element("svg", { role: "group", id, width: "100%", "aria-roledescription": "diagram",
       "aria-labelledby": `${id}-title`, "aria-describedby": `${id}-words` });
     this.title = element("title", { id: `${id}-title` });
@@ -64,7 +64,7 @@ export class Scene {
     }
     const [width, height] = [Math.ceil(right - left), Math.ceil(bottom - top)];
     this.svg.setAttribute("viewBox", `${Math.floor(left)} ${Math.floor(top)} ${width} ${height}`);
-    const style = { maxWidth: `${Math.round(width * MOST)}px`, minWidth: room && width * LEAST > room ? `${Math.round(width * LEAST)}px` : "" };
+    const style = { maxWidth: `${Math.round(width * MOST)}px`, minWidth: room && width * this.least > room ? `${Math.round(width * this.least)}px` : "" };
     Object.assign(this.svg.style, style, { display: "block", margin: "0 auto" });
     if (!this.items.has(this.at)) this.at = this.items.keys().next().value ?? null;
     for (const [id, { part }] of this.items) part.setAttribute("tabindex", id === this.at ? 0 : -1);

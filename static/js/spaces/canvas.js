@@ -4,19 +4,25 @@ import { described, pictured } from "./pictures.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+const LEAST = 0.75;                                  // smaller than this is not made of itself: then the diagram is scrolled
+const FINEST = 0.25;
 const COUNTS = ["max_layers", "layers", "blocks", "nodes", "steps", "scales", "levels", "cells"];
 
-function line({ points, look }) {
+function line({ points, d, across, down, look }) {
   const path = document.createElementNS(SVG, "path");
   path.setAttribute("class", `edge ${look}`);
-  path.setAttribute("d", points.map(({ x, y }, i) => `${i ? "L" : "M"}${x},${y}`).join(""));
+  path.setAttribute("d", d ?? points.map(({ x, y }, i) => `${i ? "L" : "M"}${x},${y}`).join(""));
+  if (d) path.setAttribute("transform", `translate(${across} ${down})`);
   return path;
 }
 
 export class Canvas {
   // edit: called with (option, choice) to show the field behind a node
-  constructor(stage, inspect, space, edit) {
-    Object.assign(this, { stage, inspect, space, edit, cells: null, faults: new Map(), nodes: [], buttons: new Map(), current: null, turn: 0 });
+  constructor(stage, inspect, sizes, space, edit) {
+    Object.assign(this, { stage, inspect, sizes, space, edit, cells: null, faults: new Map(), nodes: [], buttons: new Map(), current: null, turn: 0 });
+    Object.assign(this, { size: null, width: 0, places: [] });     // size: what a person chose; places: where the cells stand
+    sizes.addEventListener("click", (event) => this.resize(event.target.closest("[data-size]")?.dataset.size));
+    new ResizeObserver(() => this.scale()).observe(stage);
     stage.addEventListener("keydown", (event) => this.key(event));
     stage.addEventListener("focusin", (event) => this.arrive(event.target));
     inspect.addEventListener("click", (event) => this.press(event.target.closest("[data-act]")?.dataset.act));
@@ -33,8 +39,10 @@ export class Canvas {
 
   async draw() {
     const turn = (this.turn += 1);
-    const drawn = await pictured(this.space, this.cells, this.stage.clientWidth);
+    const drawn = await pictured(this.space, this.cells, this.room, this.places);
     if (turn !== this.turn) return;
+    this.places = drawn.places ?? [];
+    this.width = drawn.width;
     const held = this.stage.contains(document.activeElement);
     const { scrollLeft } = this.stage;
     this.nodes = drawn.nodes;
@@ -51,6 +59,7 @@ export class Canvas {
     });
     plane.append(svg, ...titles, ...this.buttons.values());
     this.stage.replaceChildren(plane);
+    this.scale();
     this.stage.scrollLeft = scrollLeft;
     if (!this.buttons.has(this.current)) this.current = this.nodes[0]?.key ?? null;
     this.roam();
@@ -58,6 +67,27 @@ export class Canvas {
     if (held) this.buttons.get(this.current)?.focus();
     else if (this.current) this.tell();
     this.stage.dataset.drawn = "true";
+  }
+
+  get room() {
+    const { paddingLeft, paddingRight } = getComputedStyle(this.stage);
+    return this.stage.clientWidth - parseFloat(paddingLeft) - parseFloat(paddingRight);
+  }
+
+  // As large as was chosen, else as wide as there is room, as long as it can be read.
+  scale() {
+    const plane = this.stage.querySelector(".plane");
+    if (!plane || !this.width || this.room <= 0) return;
+    const least = this.size === "whole" ? FINEST : LEAST;
+    this.factor = Number.isFinite(this.size) ? this.size : Math.max(least, Math.min(1, this.room / this.width));
+    plane.style.zoom = String(this.factor);
+    this.sizes.querySelector("output").textContent = `${Math.round(100 * this.factor)} %`;
+  }
+
+  resize(act) {
+    if (!act) return;
+    this.size = act === "whole" ? act : Math.min(2, Math.max(FINEST, this.factor * (act === "larger" ? 1.25 : 0.8)));
+    this.scale();
   }
 
   button(node) {
@@ -136,7 +166,9 @@ export class Canvas {
       const [along, aside] = [(node.x - from.x) * dx + (node.y - from.y) * dy, Math.abs((node.x - from.x) * dy) + Math.abs((node.y - from.y) * dx)];
       return along + 2 * aside;
     };
-    this.go(ahead.sort((a, b) => far(a) - far(b))[0]);
+    const nearest = ahead.sort((a, b) => far(a) - far(b))[0];
+    const along = this.nodes.find((node) => node.key === { 1: from.next, "-1": from.previous }[dx]);      // to the line below or above
+    this.go(along ?? nearest);
   }
 
   go(node) {

@@ -1,11 +1,13 @@
-// Training hyperparameters as rows: name, kind, range and prior or choices, and when each counts.
+// Training hyperparameters as rows: name, kind, range and prior or choices, and the conditions on which each counts.
+
+import * as conditions from "./conditions.js";
 
 const NUMBER = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
 const WORDS = new Map([["true", true], ["false", false], ["none", null]]);
-const KEYS = { categorical: ["name", "kind", "choices", "when"], integer: ["name", "kind", "low", "high", "prior", "when"],
-  real: ["name", "kind", "low", "high", "prior", "step", "when"] };
+const KEYS = { categorical: ["name", "kind", "choices"], integer: ["name", "kind", "low", "high", "prior"],
+  real: ["name", "kind", "low", "high", "prior", "step"] };
 
-const HINT = "Options of training from scratch that are searched beside the architecture. When: “optimizer: sgd, adamw” or “batch_size: ≥ 64”; empty: always.";
+const HINT = "Options of training from scratch that are searched beside the architecture. One with conditions counts only where all of them hold.";
 
 const bell = (row) => String(row.prior ?? "").endsWith("normal");
 const plain = (text) => (WORDS.has(text) ? WORDS.get(text) : NUMBER.test(text) ? Number(text) : text);
@@ -15,7 +17,8 @@ const written = (values) => (Array.isArray(values) ? values.map((value) => (valu
 // The fields that a row has.
 export function keys(row) {
   const found = KEYS[row.kind] ?? ["name", "kind"];
-  return bell(row) && row.kind !== "categorical" ? found.flatMap((key) => (key === "prior" ? ["prior", "mu", "sigma"] : [key])) : found;
+  const own = bell(row) && row.kind !== "categorical" ? found.flatMap((key) => (key === "prior" ? ["prior", "mu", "sigma"] : [key])) : found;
+  return [...own, ...conditions.keys(row)];
 }
 
 // A row of that kind for an option of training, over all that the option may be.
@@ -30,27 +33,20 @@ export function fresh(option, kind) {
   return { ...row, choices: number ? [option.default ?? option.bounds[0]] : option.type === "flag" ? [true, false] : option.bounds };
 }
 
-// "sgd, adamw" or "≥ 3", of the decision that it speaks of.
-export function condition(name, text) {
-  const least = /^(?:≥|>=)\s*(.*)$/.exec(text.trim());
-  return least ? { name, at_least: plain(least[1]) } : { name, among: listed(text) };
-}
-
-export function said(when) {
-  const [first] = when ?? [];
-  if (!first) return "";
-  return `${first.name}: ${"at_least" in first ? `≥ ${first.at_least}` : written(first.among)}`;
-}
+const inside = (key) => /^when\/(\d+)\/(\w+)$/.exec(key);
 
 // What the field of a key shows.
 export function held(row, key) {
-  if (key === "when") return said(row.when);
+  const [, i, part] = inside(key) ?? [];
+  if (part) return conditions.held(row, Number(i), part, written);
   if (key === "choices") return written(row.choices);
   return row[key] ?? (key === "prior" ? "uniform" : key === "mu" ? 0 : key === "sigma" ? 1 : null);
 }
 
 // The row after a field of it was changed.
-export function changed(row, key, value, options) {
+export function changed(row, key, value, options, rows) {
+  const [, i, part] = inside(key) ?? [];
+  if (part) return conditions.changed(row, Number(i), part, value, rows, listed);
   const without = (name) => Object.fromEntries(Object.entries(row).filter(([each]) => each !== name));
   if (key === "name") return { ...fresh(options.get(value) ?? { name: value }), ...(row.when ? { when: row.when } : {}) };
   if (key === "kind") return { ...fresh(options.get(row.name) ?? { name: row.name }, value), ...(row.when ? { when: row.when } : {}) };
@@ -60,10 +56,6 @@ export function changed(row, key, value, options) {
     const { mu = 0, sigma = 1, ...rest } = row;
     return String(value).endsWith("normal") ? { ...rest, prior: value, mu, sigma } : { ...rest, prior: value };
   }
-  if (key === "when") {
-    const [, name, text] = /^([^:]*):?(.*)$/.exec(String(value));
-    return name.trim() ? { ...row, when: [condition(name.trim(), text), ...(row.when ?? []).slice(1)] } : without("when");
-  }
   return { ...row, [key]: value };
 }
 
@@ -71,7 +63,7 @@ export class Decisions {
   // box: the field that holds them as JSON; place: its name; options: what training has, by name
   constructor(box, place, space, options) {
     Object.assign(this, { place, space, options, shape: null });
-    this.template = document.querySelector("template[data-decision]");
+    Object.assign(this, { template: document.querySelector("template[data-decision]"), condition: document.querySelector("template[data-condition]") });
     this.host = Object.assign(document.createElement("fieldset"), { className: "nested" });
     this.list = document.createElement("div");
     this.more = Object.assign(document.createElement("button"), { type: "button", className: "btn btn-plain btn-sm", textContent: "Add a hyperparameter" });
@@ -102,7 +94,23 @@ export class Decisions {
   }
 
   change(k, key, value, by) {
-    this.space.set(this.place, this.rows.map((row, i) => (i === k ? changed(row, key, value, this.options) : row)), by);
+    const { rows } = this;
+    this.put(k, changed(rows[k] ?? {}, key, value, this.options, rows), by);
+  }
+
+  put(k, row, by) {
+    this.space.set(this.place, this.rows.map((each, i) => (i === k ? row : each)), by);
+  }
+
+  addCondition(k) {
+    this.put(k, conditions.added(this.rows[k], this.rows));
+    [...this.list.children[k].querySelectorAll("[data-conditions] select[name$='/name']")].at(-1)?.focus();
+  }
+
+  removeCondition(k, i) {
+    this.put(k, conditions.removed(this.rows[k], i));
+    const left = this.list.children[k].querySelectorAll("[data-remove-condition]");
+    (left[Math.min(i, left.length - 1)] ?? this.list.children[k].querySelector("[data-add-condition]")).focus();
   }
 
   held(k, key) {
@@ -110,7 +118,7 @@ export class Decisions {
   }
 
   show() {
-    const shape = JSON.stringify(this.rows.map(keys));
+    const shape = JSON.stringify(this.rows.map((row) => [row.name, keys(row)]));
     if (shape === this.shape) return;
     this.shape = shape;
     const focused = this.list.contains(document.activeElement) ? document.activeElement.name : null;
@@ -121,6 +129,17 @@ export class Decisions {
   row(row, k) {
     const made = this.template.content.cloneNode(true).firstElementChild;
     for (const box of made.querySelectorAll("[data-field]")) if (!keys(row).includes(box.dataset.field.split("/").at(-1))) box.remove();
+    const names = this.rows.map(({ name }) => name).filter((name) => name !== row.name);
+    const list = made.querySelector("[data-conditions]");
+    conditions.of(row).forEach((_, i) => {
+      const fields = conditions.fields(this.condition, row, k, i, names);
+      fields.querySelector("[data-remove-condition]").addEventListener("click", () => this.removeCondition(k, i));
+      list.append(fields);
+    });
+    const more = made.querySelector("[data-add-condition]");
+    more.setAttribute("aria-label", `Add a condition to hyperparameter ${k + 1}`);
+    more.disabled = conditions.added(row, this.rows) === row;
+    more.addEventListener("click", () => this.addCondition(k));
     for (const part of made.querySelectorAll("*")) {
       for (const { name, value } of [...part.attributes]) if (value.includes("__k__")) part.setAttribute(name, value.replaceAll("__k__", String(k)));
     }

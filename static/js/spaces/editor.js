@@ -30,7 +30,7 @@ let texts = first?.texts ?? {};
 const views = { form: new FormView(panels.form, space, parts), json: new JsonView(panels.json, space), palette: new Palette(find("[data-palette]"), space),
   steppers: new Steppers(find("[data-steppers]"), space) };
 const tabs = new Tabs(find("[data-tabs]"), panels, (name) => name === "diagram" && views.canvas?.draw());
-views.canvas = new Canvas(find("[data-stage]"), find("[data-inspect]"), space, (option, choice) => {
+views.canvas = new Canvas(find("[data-stage]"), find("[data-inspect]"), find("[data-sizes]"), space, (option, choice) => {
   tabs.open("form");
   views.form.focus(option, choice);
 });

@@ -26,8 +26,8 @@ export class FormView {
 
   // A field of a row: [its number, its key], or null.
   cell(name) {
-    const [place, k, key] = name.split("/");
-    return this.decisions?.place === place && key ? [Number(k), key] : null;
+    const [place, k, ...key] = name.split("/");
+    return this.decisions?.place === place && key.length ? [Number(k), key.join("/")] : null;
   }
 
   change(name, wanted) {

@@ -2,9 +2,12 @@
 
 import { dagre } from "../dagre.js";
 import { picture } from "../diagram.js";
+import { arrange, labelled } from "../diagram/layout.js";
 import { words } from "./document.js";
 
-const ROW = { step: 124, width: 104, height: 30, top: 12, chip: 30 };
+const BLOCK = { width: 104, height: 30, chip: 30, below: 22, gap: 20, margin: 8, turn: 10 };
+const GRID = { across: 124, down: 62, words: 112 };         // longer words are cut; the line below tells all of them
+const TOUCH = 34;                                    // how high the words of an edge are, with what is free around them
 const wide = (text) => Math.max(44, text.length * 6.6 + 22);
 const said = (choice) => String(choice).replaceAll("_", " ");
 
@@ -18,45 +21,65 @@ export function origin(space, node) {
   return null;
 }
 
-// A chain: every block that there may be, the ones beyond the least number of them marked, its types below.
-function row(space) {
+// A chain: every block that there may be, the ones beyond the least number of them marked, its types below. Lines as wide as
+// there is room; the last of a line knows the first of the next.
+function chain(space, room) {
   const named = (name) => (space.inner ? `${space.inner.place}/${name}` : name);
   const [least, most] = [space.get(named("min_layers")), space.get(named("max_layers"))];
   const count = Math.min(32, Math.max(1, Number.isInteger(most) ? most : 1));
   const types = space.options.get(named("types")).bounds;
-  const { step, width, height, top, chip } = ROW;
-  const at = (k) => (k - 1) * step + 78 + width / 2;          // the input is narrower
-  const nodes = [{ key: "input", label: "input", x: 30, y: top + height / 2, width: 52, height, look: "in" }];
+  const heads = [{ key: "input", label: "input", width: 52, look: "in" }];
   for (let k = 1; k <= count; k += 1) {
     const maybe = k > least;
-    nodes.push({ key: `block-${k}`, label: `block ${k}`, x: at(k), y: top + height / 2, width, height, option: named(maybe || k === count ? "max_layers" : "min_layers"),
+    heads.push({ key: `block-${k}`, label: `block ${k}`, width: BLOCK.width, types, option: named(maybe || k === count ? "max_layers" : "min_layers"),
       look: maybe ? "maybe" : "", note: maybe ? `exists if there are at least ${k} blocks` : "always exists" });
-    types.forEach((choice, i) => nodes.push({ key: `block-${k}-${choice}`, label: said(choice), x: at(k), y: top + height + 22 + i * chip, width,
-      height: 24, option: named("types"), choice, chip: true }));
   }
-  nodes.push({ key: "hidden", label: `hidden: ${[space.get(named("hidden"))].flat().join(", ")}`, x: at(count + 1) + 18, y: top + height / 2, width: 148, height,
-    option: named("hidden"),
-    look: "out", note: "after the average over all pixels" });
-  const heads = nodes.filter((node) => !node.chip);
-  const edges = heads.slice(1).map((node, i) => {
-    const [from, to] = [heads[i].x + heads[i].width / 2, node.x - node.width / 2];
-    return { points: [{ x: from, y: node.y }, { x: to, y: node.y }], look: node.look === "maybe" ? "faint" : "" };
-  });
-  const last = heads.at(-1);
-  return { nodes, edges, width: last.x + last.width / 2 + 8, height: top + height + 22 + types.length * chip };
+  heads.push({ key: "hidden", label: `hidden: ${[space.get(named("hidden"))].flat().join(", ")}`, width: 148, option: named("hidden"), look: "out",
+    note: "after the average over all pixels" });
+  const { edges, width, height } = inLines(heads, room, BLOCK.height + BLOCK.below + types.length * BLOCK.chip);
+  const nodes = heads.flatMap(({ types: below = [], ...head }) => [{ ...head, height: BLOCK.height }, ...below.map((choice, i) => (
+    { key: `${head.key}-${choice}`, label: said(choice), x: head.x, y: head.y + BLOCK.height / 2 + BLOCK.below + i * BLOCK.chip, width: BLOCK.width,
+      height: 24, option: named("types"), choice, chip: true }))]);
+  return { nodes, edges, width, height };
 }
 
-// The sampled cells, one below the other.
-async function sampled(space, cells, room) {
+// Boxes from left to right, and on the next line where there is no more room; each gets its place.
+function inLines(heads, room, deep) {
+  const { gap, margin, turn } = BLOCK;
+  const edges = [];
+  let [right, y, width] = [margin, margin + BLOCK.height / 2, 0];
+  heads.forEach((head, k) => {
+    const before = heads[k - 1];
+    const fits = !before || right + head.width + margin <= room;
+    if (!fits) [right, y] = [margin + turn, y + deep + 2 * turn];
+    Object.assign(head, { x: right + head.width / 2, y });
+    right += head.width + gap;
+    width = Math.max(width, right - gap + margin);
+    if (!before) return;
+    const [from, to] = [before.x + before.width / 2, head.x - head.width / 2];
+    const look = head.look === "maybe" ? "faint" : "";
+    if (fits) return edges.push({ points: [{ x: from, y }, { x: to, y }], look });
+    Object.assign(before, { next: head.key });
+    Object.assign(head, { previous: before.key });
+    const middle = y - BLOCK.height / 2 - turn;
+    const points = [[from, before.y], [from + turn, before.y], [from + turn, middle], [margin, middle], [margin, y], [to, y]];
+    edges.push({ points: points.map(([x, at]) => ({ x, y: at })), look });
+  });
+  return { edges, width, height: y + deep };
+}
+
+// The sampled cells, one below the other. places: where the cells of the drawing before stood, which are kept where they can be.
+async function sampled(space, cells, room, places) {
   const library = await dagre();
-  const whole = { nodes: [], edges: [], titles: [], width: 0, height: 0 };
+  const whole = { nodes: [], edges: [], titles: [], places: [], width: 0, height: 0 };
   cells.forEach((cell, i) => {
-    const drawn = one(library, space, cell, room);
+    const drawn = one(library, space, cell, room, places[i]);
     const down = whole.height + (cells.length > 1 ? 22 : 0);
     const lowered = (place) => ({ ...place, y: place.y + down });
     if (cells.length > 1) whole.titles.push({ text: cell.title, y: whole.height });
     whole.nodes.push(...drawn.nodes.map((node) => ({ ...lowered(node), key: `${i}-${node.key}` })));
-    whole.edges.push(...drawn.edges.map((edge) => ({ ...edge, points: edge.points.map(lowered) })));
+    whole.edges.push(...drawn.edges.map((edge) => (edge.d ? { ...edge, down: edge.down + down } : { ...edge, points: edge.points.map(lowered) })));
+    whole.places.push(drawn.places);
     whole.width = Math.max(whole.width, drawn.width);
     whole.height = down + drawn.height;
   });
@@ -64,55 +87,46 @@ async function sampled(space, cells, room) {
 }
 
 // A sampled cell: every op is a button that knows its choice.
-function one(library, space, cell, room) {
+function one(library, space, cell, room, known) {
   const content = picture(cell);
   const byName = new Map(cell.nodes.map((node) => [node.name, node]));
-  const down = content.edges.every((edge) => !edge.label) && content.nodes.length > 4;
-  const placed = cell.nodes.some((node) => node.place);
-  let graph = placed ? onGrid(library, content, byName) : laidOut(library, content, down);
-  if (!placed && !down && room && graph.graph().width > room) graph = laidOut(library, content, true);
   const part = (id, label, place, look, given) => ({ key: id, label, x: place.x, y: place.y, width: place.width, height: place.height, look,
     ...(id === cell.output ? {} : origin(space, byName.get(id))), ...given });     // the output joins, whatever blocks may do
-  const nodes = [...content.nodes.map((node) => part(node.id, node.label, graph.node(node.id), node.role ?? "", { round: node.round })),
-    ...content.edges.filter((edge) => edge.label).map((edge) => part(edge.id, edge.label, graph.edge(edge.from, edge.to, edge.id), "op", {}))];
-  const edges = content.edges.map((edge) => ({ points: graph.edge(edge.from, edge.to, edge.id).points, look: edge.look }));
-  return { nodes, edges, width: graph.graph().width, height: graph.graph().height };
+  const { node, edge, width, height, places } = cell.nodes.some((each) => each.place) ? onGrid(content, byName) : laidOut(library, content, room, known);
+  const nodes = [...content.nodes.map((each) => part(each.id, each.label, node(each), each.role ?? "", { round: each.round })),
+    ...content.edges.filter((each) => each.label).map((each) => part(each.id, each.label, edge(each), "op", {}))];
+  return { nodes, edges: content.edges.map((each) => ({ ...edge(each), look: each.look })), width, height, places };
 }
 
-function laidOut(library, { nodes, edges }, down) {
-  const graph = new library.graphlib.Graph({ multigraph: true });
-  graph.setGraph({ rankdir: down ? "TB" : "LR", nodesep: 26, ranksep: down ? 22 : 18, edgesep: 16, marginx: 8, marginy: 8 });
-  for (const node of nodes) graph.setNode(node.id, { width: node.round ? 36 : wide(node.label), height: node.round ? 36 : 30 });
-  for (const edge of edges) {
-    graph.setEdge(edge.from, edge.to, { width: edge.label ? wide(edge.label) : 0, height: edge.label ? 26 : 0, labelpos: "c" }, edge.id);
-  }
-  library.layout(graph);
-  return graph;
+// As the diagram of the sample beside it is laid out, with room around the words of edges for a finger.
+function laidOut(library, content, room, known) {
+  const places = arrange(library, content, room, known, TOUCH);
+  const { left, top, right, bottom } = places.bounds;
+  const [dx, dy] = [-left, -top];
+  const moved = (place) => ({ ...place, x: place.x + dx, y: place.y + dy });
+  return { places, width: right - left, height: bottom - top, node: ({ id }) => moved(places.places.get(id)),
+    edge: (edge) => ({ ...moved(places.routes.get(edge.id)), across: dx, down: dy, width: labelled(edge), height: 24 }) };
 }
 
 // Where the space has a grid of its own, its nodes stand on it.
-function onGrid(library, { nodes, edges }, byName) {
-  const graph = new library.graphlib.Graph({ multigraph: true });
-  const widest = (parts) => Math.max(0, ...parts.map((part) => (part.label ? wide(part.label) : 0)));
-  const [across, down] = [widest(nodes) + widest(edges) + 24, 56];
+function onGrid({ nodes }, byName) {
+  const { across, down, words: most } = GRID;
   const at = (node) => byName.get(node.id).place ?? [0, 0];
   const [left, top] = [0, 1].map((axis) => Math.min(...nodes.map((node) => at(node)[axis])));
-  const middle = (node) => ({ x: (at(node)[0] - left + 0.5) * across, y: (at(node)[1] - top + 0.5) * down });
-  for (const node of nodes) graph.setNode(node.id, { ...middle(node), width: node.round ? 36 : wide(node.label), height: node.round ? 36 : 30 });
-  for (const edge of edges) {
-    const [from, to] = [graph.node(edge.from), graph.node(edge.to)];
-    const between = { x: (from.x + to.x) / 2, y: (from.y + to.y) / 2, width: edge.label ? wide(edge.label) : 0, height: 22 };
-    graph.setEdge(edge.from, edge.to, { ...between, points: [from, to].map(({ x, y }) => ({ x, y })) }, edge.id);
-  }
   const far = (axis) => Math.max(...nodes.map((node) => at(node)[axis])) - (axis ? top : left) + 1;
-  graph.setGraph({ width: far(0) * across, height: far(1) * down });
-  return graph;
+  const places = new Map(nodes.map((node) => [node.id, { x: (at(node)[0] - left + 0.5) * across, y: (at(node)[1] - top + 0.5) * down,
+    width: node.round ? 36 : Math.min(most, wide(node.label)), height: node.round ? 36 : 30 }]));
+  const between = ({ from, to, label }) => {
+    const points = [from, to].map((id) => places.get(id));
+    return { points, x: (points[0].x + points[1].x) / 2, y: (points[0].y + points[1].y) / 2, width: Math.min(most, wide(label)), height: 24 };
+  };
+  return { node: ({ id }) => places.get(id), edge: between, width: far(0) * across, height: far(1) * down };
 }
 
-// cells: the graphs of the last sample, or null; room: how wide it may be
-export async function pictured(space, cells, room) {
-  if ((space.inner?.kind ?? space.kind).name === "chain") return row(space);
-  return cells ? sampled(space, cells, room) : { nodes: [], edges: [], width: 0, height: 0 };
+// cells: the graphs of the last sample, or null; room: how wide it may be; places: those of the drawing before
+export async function pictured(space, cells, room, places = []) {
+  if ((space.inner?.kind ?? space.kind).name === "chain") return chain(space, room);
+  return cells ? sampled(space, cells, room, places) : { nodes: [], edges: [], width: 0, height: 0 };
 }
 
 // In words, for the line below the diagram and for who does not see it.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import uuid
 from typing import Any
 
@@ -200,3 +201,42 @@ def test_sources_and_sizes_are_limited(browser: Client) -> None:
 def test_deleting(browser: Client, saved: SpaceDefinition) -> None:
     assert browser.post(f"/spaces/{saved.pk}/delete/").headers["Location"] == "/spaces/"
     assert not SpaceDefinition.objects.exists()
+
+
+SEARCH = {"dataset": "digits", "strategy": "smac", "name": "There and back", "budget.trials": "7", "key": str(uuid.uuid4()),
+          "space": "chain", "space.chain.max_layers": "4", "space.chain.types": ["", "conv"], "space.darts_cell.nodes": "3"}
+
+
+def hidden(page: Any) -> dict[str, list[str]]:
+    """What the page carries unseen, by name."""
+    found: dict[str, list[str]] = {}
+    for name, text in re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)">', page.content.decode()):
+        found.setdefault(name, []).append(text)
+    return found
+
+
+def test_the_form_of_a_new_search_goes_through_the_editor(browser: Client) -> None:
+    page = browser.post("/spaces/new/?kind=chain", {**SEARCH, "edit": "chain"})
+    assert page.status_code == 200
+    assert page.context["form"].document()["max_layers"] == 4
+    assert page.context["form"].document()["types"] == ["conv"]
+    carried = hidden(page)
+    assert (carried["strategy"], carried["budget.trials"], carried["space.darts_cell.nodes"]) == (["smac"], ["7"], ["3"])
+    assert "space.chain.types" not in [name for name, _ in page.context["kept"]]        # the editor's own
+    sent = {**fields(page), **dict(page.context["kept"]), "kept": "1", "space": "chain", "space.chain.max_layers": "5"}
+    again = browser.post("/spaces/new/?kind=chain", {**sent, "fill": "cpu"})            # without a script, too
+    assert dict(again.context["kept"])["strategy"] == "smac"
+    back = browser.post("/searches/new/", {**sent, "fill": "search"})
+    document = back.context["form"].document()
+    assert (document["name"], document["strategy"]["name"], document["budget"]["trials"]) == ("There and back", "smac", 7)
+    assert document["space"]["max_layers"] == 5
+    assert str(back.context["form"].key) != SEARCH["key"]
+
+
+def test_a_space_with_faults_comes_to_the_editor_with_them_and_others_carry_nothing(browser: Client) -> None:
+    page = browser.post("/spaces/new/?kind=chain", {**SEARCH, "space.chain.max_layers": "900", "edit": "chain"})
+    assert page.status_code == 422
+    assert page.context["faults"]
+    assert dict(page.context["kept"])["strategy"] == "smac"
+    assert browser.post("/spaces/new/?kind=chain", {**SEARCH, "space.chain.max_layers": "900"}).context["kept"] == []
+    assert browser.get("/spaces/new/?kind=chain").context["kept"] == []

@@ -41,10 +41,17 @@ def test_every_kind_that_the_engine_takes_has_its_fields(forms: InnerForms) -> N
 
 def test_a_hyperparameter_has_a_field_for_every_key_of_the_document(forms: InnerForms) -> None:
     keys = {field.name.rsplit("/", 1)[1] for field in forms.decision}
-    assert keys == {"name", "kind", "choices", "low", "high", "prior", "mu", "sigma", "step", "when"}
+    assert keys == {"name", "kind", "choices", "low", "high", "prior", "mu", "sigma", "step"}
     assert all(field.name.startswith("space.composed.hyper/__k__/") for field in forms.decision)
     offered = {choice["text"] for choice in forms.decision[0].choices}
     assert offered == {row["name"] for row in api.training()}
+
+
+def test_a_condition_has_a_field_for_every_key_of_the_document_and_for_the_choice_between_them(forms: InnerForms) -> None:
+    keys = {field.name.rsplit("/", 1)[1] for field in forms.condition}
+    assert keys == {"name", "test", "among", "at_least"}
+    assert all(field.name.startswith("space.composed.hyper/__k__/when/__i__/") for field in forms.condition)
+    assert {field.typed for field in forms.condition if field.choices} == {"words"}        # names are no numbers
 
 
 def test_saved_spaces_can_stand_inside_but_not_composed_ones(forms: InnerForms, person: Any) -> None:
@@ -55,7 +62,7 @@ def test_saved_spaces_can_stand_inside_but_not_composed_ones(forms: InnerForms, 
 
 def test_the_page_carries_the_templates_and_other_kinds_do_not(browser: Client) -> None:
     page = browser.get("/spaces/new/?kind=composed").content.decode()
-    assert page.count("<template") == len(api.spaces()) - hyper() + 2
+    assert page.count("<template") == len(api.spaces()) - hyper() + 3
     assert 'id="parts"' in page and "as JSON" in page           # without a script the JSON is the form
     assert "<template" not in browser.get("/spaces/new/?kind=chain").content.decode()
 
