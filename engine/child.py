@@ -13,6 +13,7 @@ import queue
 import signal
 import sys
 import threading
+import time
 import traceback
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -32,6 +33,7 @@ from engine.spec import parse  # noqa: E402
 from engine.work import Candidate, Outcome, Selection, work_from  # noqa: E402
 
 PR_SET_PDEATHSIG = 1
+TELL = 1.0                                      # seconds between two words on progress
 Order = Mapping[str, Any]
 
 
@@ -43,7 +45,7 @@ class Child:
         self.stopped: set[str] = set()                # orders asked to stop
         self.searches: dict[str, tuple[str, Search]] = {}
         self.handlers = {"perform": self.perform, "think": self.think, "play": self.play,
-                         "export": self.export}
+                         "correlate": self.correlate, "export": self.export}
 
     def handle(self, order: Order) -> None:
         """Answer with exactly one result, whatever happens."""
@@ -93,6 +95,22 @@ class Child:
 
         track = api.arena_run(order["table"], order["landscape"], order["strategy"], order["seed"], order["evaluations"])
         return {"kind": "played", "track": track}
+
+    def correlate(self, order: Order) -> dict[str, Any]:
+        """One estimator of a comparison with a measured table; says about once a second how far it is."""
+        from engine import api
+
+        told = [0.0]
+
+        def tell(name: str, done: int, total: int) -> None:
+            if time.monotonic() - told[0] >= TELL or done == total:
+                told[0] = time.monotonic()
+                stage = "epochs" if name.endswith("epochs") else "networks"
+                self.say({"order": order["order"], "progress": {"stage": stage, "done": done, "total": total}})
+
+        found = api.correlate(order["table"], order["estimators"], order["sample"], order["seed"], Path(order["data"]), tell,
+                              epochs=order["epochs"], workdir=Path(order["workdir"]))
+        return {"kind": "played", "track": found}
 
     def export(self, order: Order) -> dict[str, Any]:
         from engine.export.bundle import bundle

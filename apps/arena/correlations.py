@@ -33,9 +33,10 @@ def kept(table: str) -> dict[str, Any]:
     rows = known["estimators"]
     drawn = figures(known, found)
     epochs = max(((row["training"] or {}).get("epochs", 0) for row in rows), default=0) or api.EPOCHS
+    again = command(table, [row["estimator"] for row in drawn["rows"]], drawn["sample"], drawn["seed"], epochs)
     load = max((row["load"] for row in rows), default=None)
     stale = bool(rows) and known["completeness"] != found["completeness"]
-    return {"table": table, "figures": drawn, "load": load, "stale": stale, "command": command(drawn, epochs),
+    return {"table": table, "figures": drawn, "load": load, "stale": stale, "command": again,
             "versions": rows[0]["versions"] if rows else {}, "json_url": reverse("arena:estimators_json", args=[table]),
             "csv_url": reverse("arena:estimators_csv", args=[table])}
 
@@ -76,11 +77,10 @@ def table_csv(found: Mapping[str, Any]) -> str:
     return out.getvalue()
 
 
-def command(found: Mapping[str, Any], epochs: int) -> str:
+def command(table: str, names: Sequence[str], sample: int, seed: int, epochs: int) -> str:
     """The same from a terminal."""
-    names = ",".join(row["estimator"] for row in found["rows"])
-    return (f".venv/bin/python -m engine correlate --table {found['table']} --estimators {names} --sample {found['sample']} "
-            f"--seed {found['seed']} --epochs {epochs} --json")
+    return (f".venv/bin/python -m engine correlate --table {table} --estimators {','.join(names)} --sample {sample} "
+            f"--seed {seed} --epochs {epochs} --json")
 
 
 def links() -> list[dict[str, str]]:

@@ -53,8 +53,13 @@ def _strategies(wanted: list[str], field: Mapping[str, Any] | None) -> list[api.
 
 
 def _number(name: str, value: Any, low: int, high: int) -> api.Problem | None:
-    whole = isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
-    return None if whole else api.Problem(f"/{name}", "must be a whole number in range", allowed(low, high))
+    if whole(value, low, high):
+        return None
+    return api.Problem(f"/{name}", "must be a whole number in range", allowed(low, high))
+
+
+def whole(value: Any, low: int, high: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
 
 
 def allowed(low: int, high: int) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from apps.arena import estimates
 from apps.arena.document import BASELINE, LIMITS, NAMES, allowed, check
 from apps.spaces.fields import LONGEST, Given, field_of, meant, sentence
 from engine import api
@@ -15,6 +16,11 @@ DEFAULTS = {"field": ["landscape:L2"], "strategies": ["aging_evolution", "reinfo
 NUMBERS = {"seeds": (10, "Each strategy is played once with each seed; tests compare runs of equal seeds."),
            "first_seed": (0, "Same seeds, same curves."),
            "evaluations": (200, "Networks that each run may look up.")}
+
+MEASURED = {"sample": (500, "Random networks of the table that are scored."),
+            "epochs": (api.EPOCHS, "Of each supernet. Proxies need none."),
+            "seed": (0, "Of the networks that are drawn, and of every training.")}
+PROPOSED = ("random_sharing", "darts", "parameters", "synflow")
 
 
 @dataclass(frozen=True)
@@ -37,7 +43,7 @@ class NewArena:
         self.errors: dict[str, list[str]] = {"field": [], "strategies": []}
         self.checked: dict[str, Any] | None = None
         self.key = (given.get("key") or [""])[-1][:100] or uuid.uuid4().hex
-        self.numbers = [field_of(name, _row(name), given) for name in LIMITS]
+        self.numbers = [field_of(name, _row(name, LIMITS[name], NUMBERS[name]), given) for name in LIMITS]
         self.known = api.arena_fields()
 
     @classmethod
@@ -95,10 +101,43 @@ class NewArena:
                 self.problems.append((f"f-{name}" if name else "", text))
 
 
-def _row(name: str) -> dict[str, Any]:
-    default, text = NUMBERS[name]
-    return {"name": name, "type": "integer", "default": default, "allowed": allowed(*LIMITS[name]), "help": text,
-            "paper_value": None, "bounds": list(LIMITS[name]), "optional": False}
+class NewComparison:
+    """Which estimators are measured anew on a table."""
+
+    def __init__(self, table: str, given: Given) -> None:
+        self.table, self.given = table, given
+        self.problems: list[tuple[str, str]] = []
+        self.checked: dict[str, Any] | None = None
+        self.key = (given.get("key") or [""])[-1][:100] or uuid.uuid4().hex
+        self.numbers = [field_of(name, _row(name, bounds, MEASURED[name]), given)
+                        for name, bounds in estimates.LIMITS.items()]
+
+    @property
+    def choices(self) -> list[Choice]:
+        taken = self.given.get("estimators", []) if self.given else PROPOSED
+        return [Choice(row["name"], row["title"], row["says"], row["name"] in taken) for row in api.estimators()]
+
+    def valid(self) -> bool:
+        own = {field.row["name"]: meant(field.row, field.texts) for field in self.numbers}
+        self.checked = {"table": self.table, "estimators": self.given.get("estimators", []), **own}
+        try:
+            estimates.check(self.checked)
+        except api.Invalid as error:
+            self.refuse(error)
+        return not self.problems
+
+    def refuse(self, error: api.Invalid) -> None:
+        for problem in error.problems:
+            name = problem.path.strip("/")
+            number = next((field for field in self.numbers if field.row["name"] == name), None)
+            text = number.refuse(problem) if number else sentence(name.capitalize(), problem)
+            self.problems.append((number.id if number else f"f-{name}" if name else "", text))
+
+
+def _row(name: str, bounds: tuple[int, int], about: tuple[int, str]) -> dict[str, Any]:
+    default, text = about
+    return {"name": name, "type": "integer", "default": default, "allowed": allowed(*bounds), "help": text,
+            "paper_value": None, "bounds": list(bounds), "optional": False}
 
 
 def _card(card: Mapping[str, Any] | None) -> str:

@@ -11,7 +11,7 @@ from uuid import UUID
 from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Now
 
-from apps.arena import recorder, services
+from apps.arena import estimates, recorder, services
 from apps.arena.models import ACTIVE, Arena, Run, State, Status
 from apps.arena.recorder import Document, Superseded
 
@@ -30,6 +30,7 @@ class Lease:
     arena_id: UUID
     token: int
     order: dict[str, Any]
+    op: str = "play"
 
 
 def claim(worker_id: UUID) -> Lease | None:
@@ -54,6 +55,9 @@ def _claim(worker_id: UUID, run: Run) -> Lease:
         return [services.move(locked, State.RUNNING)] if locked.state == State.QUEUED else []
 
     recorder.record(run.arena_id, rows)
+    if run.arena.estimates:
+        wanted = estimates.order(run.arena_id, run.arena.document, run.strategy)
+        return Lease(run.pk, run.arena_id, token, wanted, "correlate")
     order = {**run.arena.place, "strategy": {"name": run.strategy}, "seed": run.seed,
              "evaluations": run.arena.document["evaluations"]}
     return Lease(run.pk, run.arena_id, token, order)
@@ -66,6 +70,16 @@ def _held(lease: Lease) -> QuerySet[Run]:
 def beat(lease: Lease) -> bool:
     """Prolong; False if the lease has passed to another, or the arena wants no more runs."""
     return bool(_held(lease).filter(arena__state__in=ACTIVE).update(lease_until=Now() + LIFE))
+
+
+def tell(lease: Lease, stage: str, done: int, total: int) -> None:
+    """How far a run is, for whoever watches. Raises Superseded."""
+    def rows(locked: Arena) -> Iterable[Document]:
+        if locked.ended or not (held := _held(lease).first()):
+            raise Superseded(f"run {lease.run_id} is somebody else's")
+        return [{"event": "run_progress", "strategy": held.strategy, "stage": stage, "done": done, "total": total}]
+
+    recorder.record(lease.arena_id, rows)
 
 
 def finish(lease: Lease, track: dict[str, Any], seconds: float) -> None:

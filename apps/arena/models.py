@@ -34,7 +34,8 @@ ACTIVE = frozenset({State.QUEUED, State.RUNNING})
 
 
 class Arena(models.Model):
-    """One comparison. `document` is the checked one: field, strategies, seeds, first_seed, evaluations, measured."""
+    """One comparison. `document` is the checked one: field, strategies, seeds, first_seed, evaluations, measured; one that
+    `asks` for estimators has those in the place of strategies, and epochs."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="arenas")
@@ -72,6 +73,17 @@ class Arena(models.Model):
     def name(self) -> str:
         """Of the field."""
         return str(self.document["field"].partition(":")[2])
+
+    @property
+    def estimates(self) -> bool:
+        """Whether its runs are estimators, not strategies."""
+        return "asks" in self.document
+
+    @property
+    def title(self) -> str:
+        kind = "estimator" if self.estimates else "strategies"
+        count = len(self.document["strategies"])
+        return f"{count} {kind}{'s' * (self.estimates and count > 1)} on {self.name}"
 
     @property
     def seeds(self) -> range:

@@ -15,7 +15,7 @@ from apps.arena.models import Arena, Event
 from apps.searches import broadcast
 
 Document = Mapping[str, Any]                    # {"event": type, …data}
-TYPES = frozenset({"arena_state", "run_finished"})
+TYPES = frozenset({"arena_state", "run_finished", "run_progress"})
 
 
 class Superseded(Exception):

@@ -53,6 +53,12 @@ def events_after(arena: Arena, seq: int, limit: int) -> list[dict[str, Any]]:
     return [{"seq": row.seq, "type": row.type, "data": row.data, "at": row.at.isoformat()} for row in rows]
 
 
+def progress(arena: Arena) -> str:
+    """How far the newest run is, in words; empty where none has told."""
+    row = Event.objects.filter(arena=arena, type="run_progress").order_by("-seq").first()
+    return f"{row.data['strategy']}: {row.data['done']} of {row.data['total']} {row.data['stage']}" if row else ""
+
+
 def runs(arena: Arena) -> list[Run]:
     """All that have ended, in their order."""
     return list(Run.objects.filter(arena=arena, status__in=ENDED).order_by("number"))

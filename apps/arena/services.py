@@ -10,7 +10,7 @@ from typing import Any
 from django.db import IntegrityError, transaction
 from django.db.models.functions import Now
 
-from apps.arena import recorder
+from apps.arena import estimates, recorder
 from apps.arena.document import check
 from apps.arena.models import ACTIVE, Arena, Run, State, Status
 from apps.arena.recorder import Document
@@ -27,7 +27,8 @@ class Ended(Exception):
 
 def create(user: Any, given: Any, key: str | None = None) -> Arena:
     """A new arena and all its runs; the same key gives the same arena. Raises api.Invalid."""
-    document, key = check(given), (key or uuid.uuid4().hex)[:100]
+    checked = estimates.check(given) if "estimators" in given else check(given)
+    document, key = checked, (key or uuid.uuid4().hex)[:100]
     own = Arena.objects.filter(owner=user)
     if (there := own.filter(idempotency_key=key).first()) is not None:
         return there
@@ -56,12 +57,14 @@ def stop(arena: Arena, by: Any) -> None:
         return [move(locked, State.STOPPED)]
 
     recorder.record(arena.pk, rows)
+    estimates.tidy(arena.pk)
     audit.info("user %s stopped arena %s", by.pk, arena.pk)
 
 
 def delete(arena: Arena, by: Any) -> None:
     """Gone with its runs; whoever plays one notices."""
     Arena.objects.filter(pk=arena.pk).delete()
+    estimates.tidy(arena.pk)
     audit.info("user %s deleted arena %s", by.pk, arena.pk)
 
 
@@ -78,6 +81,11 @@ def settle(locked: Arena) -> Iterable[Document]:
     if runs.filter(status__in=(Status.PENDING, Status.RUNNING)).exists():
         return []
     failed = dict(runs.filter(status=Status.FAILED).order_by("-number").values_list("strategy", "error"))
+    if locked.estimates:
+        estimates.tidy(locked.pk)
+        if len(failed) < len(locked.document["strategies"]):
+            return [move(locked, State.FINISHED)]
+        return [move(locked, State.FAILED, f"No estimator could be measured. {failed[locked.document['strategies'][0]]}")]
     baseline, *others = locked.document["strategies"]
     if baseline in failed:
         return [move(locked, State.FAILED, f"Random search failed: {failed[baseline]}")]

@@ -11,6 +11,7 @@ urlpatterns = [
     path("arena/", views.listing, name="list"),
     path("arena/new/", views.new, name="new"),
     path("arena/tables/<slug:table>/", views.estimators, name="estimators"),
+    path("arena/tables/<slug:table>/measure/", views.measure, name="measure"),
     path("arena/tables/<slug:table>/estimators.json", views.estimators_json, name="estimators_json"),
     path("arena/tables/<slug:table>/estimators.csv", views.estimators_csv, name="estimators_csv"),
     path("arena/<uuid:arena_id>/", views.detail, name="detail"),

@@ -10,8 +10,8 @@ from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from apps.arena import charts, correlations, selectors, services
-from apps.arena.forms import NewArena
+from apps.arena import charts, comparisons, correlations, selectors, services
+from apps.arena.forms import NewArena, NewComparison
 from apps.arena.models import Arena
 from engine import api
 
@@ -27,7 +27,16 @@ def listing(request: HttpRequest) -> HttpResponse:
 @require_safe
 def estimators(request: HttpRequest, table: str) -> HttpResponse:
     """How well estimators know the order of a table's networks, as it is kept beside the table."""
-    return render(request, "arena/estimators.html", correlations.kept(table))
+    return render(request, "arena/estimators.html", {**correlations.kept(table), "form": NewComparison(table, {})})
+
+
+@require_POST
+def measure(request: HttpRequest, table: str) -> HttpResponse:
+    """Measure estimators anew: a worker does it, the page of the comparison follows."""
+    page, form = correlations.kept(table), NewComparison(table, dict(request.POST.lists()))
+    if form.valid() and (made := _made(request, form)):
+        return redirect(made)
+    return render(request, "arena/estimators.html", {**page, "form": form}, status=422)
 
 
 @never_cache
@@ -55,7 +64,7 @@ def new(request: HttpRequest) -> HttpResponse:
     return render(request, "arena/new.html", {"form": form}, status=422 if form.problems else 200)
 
 
-def _made(request: HttpRequest, form: NewArena) -> Arena | None:
+def _made(request: HttpRequest, form: NewArena | NewComparison) -> Arena | None:
     """The arena that was asked for; where there is none, what is wrong stands in the form."""
     if form.valid():
         try:
@@ -68,14 +77,18 @@ def _made(request: HttpRequest, form: NewArena) -> Arena | None:
 @never_cache
 @require_safe
 def detail(request: HttpRequest, arena_id: UUID) -> HttpResponse:
-    return render(request, "arena/detail.html", charts.page(request.user, selectors.readable(request.user, arena_id)))
+    arena = selectors.readable(request.user, arena_id)
+    if arena.estimates:
+        return render(request, "arena/comparison.html", comparisons.page(request.user, arena))
+    return render(request, "arena/detail.html", charts.page(request.user, arena))
 
 
 @never_cache
 @require_safe
 def figures(request: HttpRequest, arena_id: UUID) -> JsonResponse:
     """What the page draws, as data."""
-    return JsonResponse(charts.figures(selectors.readable(request.user, arena_id)))
+    arena = selectors.readable(request.user, arena_id)
+    return JsonResponse(comparisons.figures(arena) if arena.estimates else charts.figures(arena))
 
 
 @never_cache
@@ -83,7 +96,8 @@ def figures(request: HttpRequest, arena_id: UUID) -> JsonResponse:
 def results(request: HttpRequest, arena_id: UUID) -> HttpResponse:
     arena = selectors.readable(request.user, arena_id)
     named = {"Content-Disposition": f'attachment; filename="arena-{arena.pk}.csv"'}
-    return HttpResponse(charts.results_csv(arena), content_type="text/csv; charset=utf-8", headers=named)
+    text = correlations.table_csv(comparisons.figures(arena)) if arena.estimates else charts.results_csv(arena)
+    return HttpResponse(text, content_type="text/csv; charset=utf-8", headers=named)
 
 
 @require_POST

@@ -18,7 +18,7 @@ from apps.workers.children import NONE, Lost, Nursery
 log = logging.getLogger(__name__)
 LOOK = 5.0                      # seconds until a free player looks for runs without being told
 BEAT = 0.5                      # seconds between heartbeats, and looks at whether the run is still wanted
-LONGEST = 600.0                 # seconds that one run may take
+LONGEST = {"play": 600.0, "correlate": 14_400.0}       # seconds that one run may take
 
 
 class Player:
@@ -57,7 +57,7 @@ class Player:
     def _see_through(self, lease: Lease) -> None:
         begun = time.monotonic()
         try:
-            result = self._played(lease, begun + LONGEST)
+            result = self._played(lease, begun + LONGEST[lease.op])
         except Lost as error:
             return leases.lose(lease, str(error))
         if result is None:
@@ -70,14 +70,16 @@ class Player:
     def _played(self, lease: Lease, until: float) -> dict[str, Any] | None:
         """The child's result; None where the run is no longer wanted here. Raises Lost."""
         child = self.nursery.warm()
-        order = child.order("play", **lease.order)
+        order = child.order(lease.op, **lease.order)
         for message in child.hear(order, BEAT):
             if message is not None and "result" in message:
                 result: dict[str, Any] = message["result"]
                 return result
+            if message is not None and "progress" in message:
+                leases.tell(lease, **message["progress"])
             if self.closing.is_set() or not leases.beat(lease):
                 return None
             if time.monotonic() > until:
                 self.nursery.close()
-                return {"kind": "error", "text": f"One run takes longer than {LONGEST / 60:g} minutes."}
+                return {"kind": "error", "text": f"One run takes longer than {LONGEST[lease.op] / 60:g} minutes."}
         raise Lost("it gave no answer")

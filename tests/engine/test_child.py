@@ -13,8 +13,12 @@ from typing import Any
 import pytest
 
 from engine import api
+from engine.child import Child
 from engine.search import Search
 from engine.spec import parse
+from tests.engine.benchmarks.tiny import built, tiny
+
+__all__ = ["built", "tiny"]
 
 SPEC = {"space": {"kind": "chain", "preset": "cpu"}, "strategy": {"name": "random_search"}, "dataset": {"name": "digits"},
         "estimation": {"name": "scratch", "preset": "cpu", "epochs": 4}, "budget": {"trials": 3}}
@@ -159,3 +163,17 @@ def test_it_plays_a_run_of_an_arena_without_torch() -> None:
     assert player.hear()["result"]["error_kind"] == "invalid"
     player.process.kill()
     player.process.wait()
+
+
+def test_it_measures_an_estimator_and_says_how_far_it_is(tiny: Path, tmp_path: Path) -> None:
+    said: list[dict[str, Any]] = []
+    asked = {"table": "tiny", "estimators": ["random_sharing"], "sample": 3, "seed": 0, "epochs": 1}
+    Child(said.append).handle({"op": "correlate", "order": "c", **asked, "data": str(tmp_path),
+                               "workdir": str(tmp_path / "work")})
+    assert [line["progress"] for line in said[:-1]][-1] == {"stage": "networks", "done": 3, "total": 3}
+    assert {"stage": "epochs", "done": 1, "total": 1} in [line["progress"] for line in said[:-1]]
+    result = said[-1]["result"]
+    assert result["kind"] == "played" and result["track"]["estimators"][0]["n"] == 3
+    json.dumps(result, allow_nan=False)
+    Child(said.append).handle({"op": "correlate", "order": "d", **asked, "table": "none", "data": "", "workdir": ""})
+    assert said[-1]["result"]["error_kind"] == "invalid"

@@ -97,11 +97,33 @@ def test_a_strategy_that_cannot_be_played_is_told(player: Player, arena: Arena) 
 
 
 def test_a_run_that_takes_too_long_fails(player: Player, arena: Arena, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(playing, "LONGEST", -1.0)
+    monkeypatch.setitem(playing.LONGEST, "play", -1.0)
     monkeypatch.setattr(playing, "BEAT", 0.01)
     os.kill(player.nursery.warm().process.pid, signal.SIGSTOP)
     player.play_next()
     assert "takes longer than" in Run.objects.get(arena=arena, number=0).error
+
+
+def test_an_estimator_is_measured_by_a_child_and_its_progress_is_in_the_log(player: Player, person: Any,
+                                                                            monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the child says is the engine's; here it is a child's words, for its images may not be there."""
+    asked = services.create(person, {"table": "fashion", "estimators": ["spos"], "sample": 20, "epochs": 2, "seed": 0})
+    orders: list[tuple[str, Any]] = []
+
+    class Words:
+        def order(self, op: str, **parts: Any) -> str:
+            orders.append((op, parts["estimators"]))
+            return "o"
+
+        def hear(self, order: str, patience: float) -> Iterator[Any]:
+            yield {"progress": {"stage": "epochs", "done": 1, "total": 2}}
+            yield {"result": {"kind": "played", "track": {"estimators": []}}}
+
+    monkeypatch.setattr(player.nursery, "warm", Words)
+    assert player.play_next() and orders == [("correlate", ["spos"])]
+    told = list(asked.events.values_list("type", "data"))
+    assert ("run_progress", {"strategy": "spos", "stage": "epochs", "done": 1, "total": 2}) in told
+    assert Run.objects.get(arena=asked).track == {"estimators": []} and Arena.objects.get().state == "finished"
 
 
 @pytest.mark.parametrize("how", ["stopped", "closing"])
