@@ -81,8 +81,8 @@ class Options(EvolutionOptions):
 PAPER = {"epochs": 590, "batch_size": 64, "lr": 0.08, "weight_decay": 3e-5, "full": 180, "kernel": 120, "depth": 145,
          "width": 145, "kernel_lr": 0.03, "early_lr": 0.0025, "late_lr": 0.0075, "distillation": 1.0, "teacher": "full",
          "recalibration": 10, "population": 100, "parents": 25, "crossover": 50, "mutation": 50, "generations": 500}
-CPU = {"epochs": 20, "batch_size": 32, "lr": 0.08, "width_paths": 2, "recalibration": 4, "population": 6, "parents": 3,
-       "crossover": 3, "mutation": 3, "generations": 4, "fine_tune": 1}
+CPU = {"epochs": 20, "batch_size": 32, "lr": 0.08, "kernel_lr": 0.05, "early_lr": 0.03, "late_lr": 0.05, "width_paths": 2,
+       "recalibration": 4, "population": 6, "parents": 3, "crossover": 3, "mutation": 3, "generations": 4, "fine_tune": 1}
 
 
 class Stage(NamedTuple):
