@@ -111,6 +111,7 @@ class Sliced(nn.Module):
         for node in graph.live():
             call = PRIMITIVES[node.op].call(node, [shapes[name] for name in node.inputs] or [shape])
             self.add_module(node.name, _module(node, call, kernels.get(node.name, ())))
+        self.layers = dict(self.named_children())       # found more quickly than by name
         for module in self.modules():
             if isinstance(module, SlicedNorm):
                 forget_statistics(module)
@@ -133,7 +134,7 @@ class Sliced(nn.Module):
         return values[choice.graph.output]
 
     def _computed(self, node: Node, given: Sequence[Tensor]) -> Tensor:
-        module, settings = self.get_submodule(node.name), node.settings
+        module, settings = self.layers[node.name], node.settings
         found: Tensor
         if isinstance(module, SlicedConv):
             found = module(given[0], settings["channels"], settings["kernel"], settings["groups"])
@@ -161,7 +162,7 @@ class Sliced(nn.Module):
         """The weights of a network that stands alone: slices, kernels transformed."""
         widths, found = self.widths(graph), dict[str, Tensor]()
         for node in graph:
-            module, count = self.get_submodule(node.name), widths[node.name]
+            module, count = self.layers[node.name], widths[node.name]
             arriving = widths[node.inputs[0]] if node.inputs else 0
             if isinstance(module, SlicedConv):
                 inputs = arriving // node.settings["groups"]
@@ -183,7 +184,7 @@ class Sliced(nn.Module):
     def _used(self, graph: Graph) -> Used:
         widths = self.widths(graph)
         for node in graph:
-            module, count = self.get_submodule(node.name), widths[node.name]
+            module, count = self.layers[node.name], widths[node.name]
             if isinstance(module, SlicedConv):
                 yield from module.used(count, widths[node.inputs[0]] // node.settings["groups"], node.settings["kernel"])
             elif isinstance(module, SlicedNorm | SlicedLinear):
