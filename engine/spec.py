@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from engine import options
+from engine import json_places, options
 from engine.budget import Budget, Ensemble, Execution, Finals
 from engine.constraints import Constraints
 from engine.errors import Invalid, Problem, fail
@@ -94,52 +94,41 @@ def parse_text(text: str | bytes) -> Any:
             raise fail("", "is not UTF-8 text", "JSON in UTF-8") from None
     if len(text.encode("utf-8", "surrogatepass")) > MAX_BYTES:
         raise fail("", "is too large", "up to 1 MiB")
-    _limit_depth(text)
+    if (place := json_places.deeper(text, MAX_DEPTH)) is not None:
+        raise fail(place, "is nested too deeply", f"up to {MAX_DEPTH} levels")
     try:
-        return json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant, parse_float=_finite,
-                          parse_int=_whole)
+        return json.loads(text, object_pairs_hook=partial(_unique, text), parse_constant=partial(_no_constant, text),
+                          parse_float=partial(_finite, text), parse_int=partial(_whole, text))
     except json.JSONDecodeError as error:
-        raise fail("", f"is not JSON: {error.msg} (line {error.lineno}, column {error.colno})", "a JSON document") from None
+        reason = f"is not JSON: {error.msg} (line {error.lineno}, column {error.colno})"
+        raise fail(json_places.pointer(text, error.pos), reason, "a JSON document") from None
 
 
-def _limit_depth(text: str) -> None:
-    depth, quoted, escaped = 0, False, False
-    for character in text:
-        if quoted:
-            quoted, escaped = escaped or character != '"', character == "\\" and not escaped
-        elif character == '"':
-            quoted, escaped = True, False
-        elif character in "[{":
-            depth += 1
-            if depth > MAX_DEPTH:
-                raise fail("", "is nested too deeply", f"up to {MAX_DEPTH} levels")
-        elif character in "]}":
-            depth -= 1
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _unique(text: str, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(pairs) > MAX_KEYS:
         raise fail("", "has an object with too many keys", f"up to {MAX_KEYS}")
     built = dict(pairs)
     if len(built) != len(pairs):
-        repeated = next(k for k, _ in pairs if [p[0] for p in pairs].count(k) > 1)
-        raise fail("", f"repeats the key {repeated[:40]!r}", "each key once")
+        names = [name for name, _ in pairs]
+        again = next(name for k, name in enumerate(names) if name in names[:k])
+        raise fail(json_places.repeated(text, again), f"repeats the key {again[:40]!r}", "each key once")
     return built
 
 
-def _no_constant(name: str) -> Any:
-    raise fail("", f"holds {name}", "finite numbers")
+def _no_constant(text: str, name: str) -> Any:
+    raise fail(json_places.literal(text, name), f"is {name}", "finite numbers")
 
 
-def _finite(text: str) -> float:
-    if not math.isfinite(value := float(text)):
-        raise fail("", f"holds {text[:20]}, which is not finite", "finite numbers")
+def _finite(text: str, number: str) -> float:
+    if not math.isfinite(value := float(number)):
+        raise fail(json_places.literal(text, number), f"is {number[:20]}, which is not finite", "finite numbers")
     return value
 
 
-def _whole(text: str) -> int:
-    if len(text) > 17 or abs(value := int(text)) > MAX_SEED:
-        raise fail("", f"holds a whole number that is too large ({text[:20]}…)", "at most 2^53")
+def _whole(text: str, number: str) -> int:
+    if len(number) > 17 or abs(value := int(number)) > MAX_SEED:
+        place = json_places.literal(text, number)
+        raise fail(place, f"is a whole number that is too large ({number[:20]}…)", "at most 2^53")
     return value
 
 

@@ -16,6 +16,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from apps.spaces import imports, library, selectors, services
 from apps.spaces.answers import told
+from apps.spaces.fields import sentence
 from apps.spaces.forms import SpaceForm, form_of
 from apps.spaces.inner import inner_forms
 from apps.spaces.models import SpaceDefinition
@@ -171,7 +172,8 @@ def bring(request: HttpRequest) -> HttpResponse:
     try:
         found = imports.read(text, source)
     except api.Invalid as error:
-        shown = {"sources": imports.SOURCES, "source": source, "text": "" if file else text, "problems": error.problems}
+        faults = [sentence(problem.path or "The text", problem) for problem in error.problems]
+        shown = {"sources": imports.SOURCES, "source": source, "text": "" if file else text, "problems": faults}
         return render(request, "spaces/import.html", shown, status=422)
     return _editor(request, SpaceForm.of(found.document), point=found.genotype, dirty=True)
 

@@ -114,8 +114,9 @@ BAD: dict[str, list[tuple[str, str]]] = {
         ("", ""), ("[]", ""), ("{}", "/kind"), ('{"genotype": {}}', "/kind"), ('{"genotype": {}, "kind": "magic"}', "/kind"),
         ('{"genotype": {}, "kind": []}', "/kind"), ('{"genotype": {}, "space": {"kind": "chain", "zz": 1}}', "/space/zz"),
         ('{"genotype": {}, "surprise": 1}', "/surprise"), ('{"genotype": {"arch": "|magic~0|"}}', "/genotype/arch"),
-        ('{"kind": "cell", "genotype": {}}', "/genotype"), ('{"genotype": ' + "[" * 64 + "]" * 64 + "}", ""),
-        ('{"genotype": NaN}', ""), ("x" * 2**21, "")],
+        ('{"kind": "cell", "genotype": {}}', "/genotype"),
+        ('{"genotype": ' + "[" * 64 + "]" * 64 + "}", "/genotype" + "/0" * 31),
+        ('{"genotype": NaN}', "/genotype"), ("x" * 2**21, "")],
     "darts": [
         ("", ""), ("__import__('os')", ""), ("x" * 10**6, ""), ("{", ""), ("\x00", ""), ("Genotype()", ""),
         (json.dumps({**SMALL, "normal": [["exec", 0], NODE[1]]}), "/normal/0/0"),

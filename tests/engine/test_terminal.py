@@ -84,7 +84,7 @@ def test_compatibility_is_true_or_a_reason() -> None:
 
 
 @pytest.mark.parametrize(("arguments", "stdin", "path"), [
-    (("facts", "-"), "{", ""), (("facts", "-"), '{"kind": NaN}', ""), (("facts", "-"), '{"kind": "no"}', "/kind"),
+    (("facts", "-"), "{", ""), (("facts", "-"), '{"kind": NaN}', "/kind"), (("facts", "-"), '{"kind": "no"}', "/kind"),
     (("facts", "-"), '{"kind": "chain", "zz": 1}', "/zz"), (("facts", "/no/such/file"), "", ""), (("nonsense",), "", ""),
     (("measure", "-"), "", ""), (("run", "-", "--workdir", "/dev/null/x"), '{"space": {"kind": "chain"}}', "/strategy"),
     (("sample", "-", "-n", "-1"), '{"kind": "chain"}', "/n"), (("leaderboard", "/no/such"), "", ""),

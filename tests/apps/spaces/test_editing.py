@@ -240,3 +240,12 @@ def test_a_space_with_faults_comes_to_the_editor_with_them_and_others_carry_noth
     assert dict(page.context["kept"])["strategy"] == "smac"
     assert browser.post("/spaces/new/?kind=chain", {**SEARCH, "space.chain.max_layers": "900"}).context["kept"] == []
     assert browser.get("/spaces/new/?kind=chain").context["kept"] == []
+
+
+@pytest.mark.parametrize("text", ['{"kind": "chain", "\\ud800": 1}', '{"\\ud800": {"kind": NaN}}',
+                                  '{"kind": "chain", "x<b>": NaN}'])
+def test_an_import_with_an_unprintable_key_is_refused_in_words(browser: Client, text: str) -> None:
+    page = browser.post("/spaces/import/", {"source": "json", "text": text})
+    assert page.status_code == 422
+    assert "It was not accepted" in page.content.decode()
+    assert "x<b>" not in page.content.decode()
