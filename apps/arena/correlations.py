@@ -84,8 +84,9 @@ def command(table: str, names: Sequence[str], sample: int, seed: int, epochs: in
 
 
 def links() -> list[dict[str, str]]:
-    """The pages of all tables."""
-    return [{"name": card["name"], "url": reverse("arena:estimators", args=[card["name"]])} for card in api.tables()]
+    """The pages of all tables of which something is measured."""
+    return [{"name": card["name"], "url": reverse("arena:estimators", args=[card["name"]])} for card in api.tables()
+            if any(card["completeness"]["measured_by_seed"])]
 
 
 def _row(row: Mapping[str, Any], known: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:

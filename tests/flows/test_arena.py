@@ -41,8 +41,8 @@ def test_from_the_form_to_a_comparison(page: Page) -> None:
     page.on("console", lambda line: complaints.append(line.text) if line.type == "error" else None)
     page.goto(f"{origin}/arena/")
     assert violations(page) == [] and narrow(page) <= 390
-    page.get_by_role("link", name="Estimators on fashion").click()
-    page.get_by_role("heading", name="Estimators on fashion").wait_for()
+    page.get_by_role("link", name="Estimators on fashion", exact=True).click()
+    page.get_by_role("heading", name="Estimators on fashion", exact=True).wait_for()
     assert violations(page) == [] and narrow(page) <= 390
     page.go_back()
     page.get_by_role("link", name="Start the first one").click()

@@ -16,8 +16,8 @@ function line(row) {
   const tr = element("tr", {});
   tr.dataset.estimator = row.estimator;
   const name = element("th", { scope: "row", textContent: row.title });
-  name.append(element("div", { className: "hint", textContent: row.says }),
-    ...Object.keys(row.reasons).map((reason) => element("div", { className: "error", textContent: reason })));
+  name.append(element("div", { className: "hint says", textContent: row.says }),
+    ...Object.keys(row.reasons).map((reason) => element("div", { className: "error says", textContent: reason })));
   const values = cells(row);
   tr.append(name, ...values.map((text, i) => element("td", { className: i === values.length - 1 ? "" : "num", textContent: text })));
   return tr;
