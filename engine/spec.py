@@ -24,6 +24,7 @@ ASKED = {"scratch": "trainings from scratch", "resume": "trainings that go on", 
          "shared": "scores with shared weights", "generated": "generated weights", "supernet": "epochs of a supernet"}
 WORDS = {"finite": "decisions among finitely many choices (no real numbers)", "trellis": "a fabric of layers and scales",
          "sharing": "weights that architectures share", "slices": "small choices that are slices of large ones",
+         "entangled": "choices that can be mixed as weights",
          "edges": "edges whose operations all read one value",
          "default": "a default network with a default training"}      # needs whose names do not say enough
 

@@ -240,9 +240,9 @@ class Epoch:
 
     def _tables(self) -> dict[str, Any]:
         """Names of the rows and columns of what a supernet decides, for people."""
-        relaxed = getattr(self.sharing.supernet, "relaxed", None)
-        return {name: {"edges": list(table.edges), "ops": list(table.ops)}
-                for name, table in (relaxed.tables.items() if relaxed else ())}
+        owner = getattr(self.sharing.supernet, "relaxed", self.sharing.sampler)
+        tables = getattr(owner, "tables", {})
+        return {name: {"edges": list(table.edges), "ops": list(table.ops)} for name, table in tables.items()}
 
     def _emit(self, kind: str, **data: Any) -> None:
         self.context.emit(Event(kind, self.work.trial, data))

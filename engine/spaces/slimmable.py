@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -26,7 +26,7 @@ CPU = {"stem": "cifar", "channels": 8, "stages": 3, "kernels": [3, 5], "depths":
 
 @space(title="Slimmable mobile network", paper="Cai, Gan, Wang, Zhang, Han, ICLR 2020 (arXiv:1908.09791)",
        summary="Inverted residual blocks whose kernel, number and width are chosen; small choices are slices of large ones.",
-       offers={"parameters", "finite", "mutate", "graph", "slices"}, presets={"paper": PAPER, "cpu": CPU})
+       offers={"parameters", "finite", "mutate", "graph", "slices", "entangled"}, presets={"paper": PAPER, "cpu": CPU})
 @dataclass(frozen=True)
 class Slimmable(Conditional):
     stem: str = choice("cifar", choices=("cifar", "imagenet"), paper="imagenet",
@@ -38,6 +38,11 @@ class Slimmable(Conditional):
     expansions: tuple[int, ...] = subset((3, 4, 6), choices=(1, 2, 3, 4, 6), paper=(3, 4, 6),
                                          help="How many times wider a block is inside.")
     squeeze_excite: bool = flag(True, paper=True, help="Blocks of stages 2, 4 and 5 weigh their channels.")
+
+    def lacks(self) -> Mapping[str, str]:
+        """A block that keeps its width leaves out a layer, so it is no slice of a wider one's weights alone."""
+        mixed = 1 in self.expansions and len(self.expansions) > 1
+        return {"entangled": "all expansions are larger than 1"} if mixed else {}
 
     def parameters(self) -> tuple[Parameter, ...]:
         rows = []

@@ -47,7 +47,7 @@ SMALL: dict[str, list[dict[str, Any]]] = {
     "multi_branch": [{"layers": 1, "heights": [3], "widths": [3], "filters": [4], "strides": [1]},
                      {"layers": 3, "heights": [3], "widths": [1, 3], "filters": [4], "strides": [1]}],
     "slimmable": [{"stages": 1, "channels": 8, "depths": [1], "kernels": [3], "expansions": [2]},
-                  {"stages": 2, "channels": 8, "depths": [1], "kernels": [3, 5], "expansions": [1, 2]}],
+                  {"stages": 2, "channels": 8, "depths": [1], "kernels": [3, 5], "expansions": [2, 3]}],
     "fabric": [{"layers": 2, "scales": 1}, {"layers": 2, "scales": 2, "members": "subgraphs"}],
     "composed": [{"architecture": {"kind": "nas_bench_201", "ops": ["none"]}, "hyper": []},
                  {"architecture": {"kind": "nas_bench_201", "ops": ["none", "skip_connect"], "channels": 1, "layers": 1},
@@ -95,8 +95,9 @@ def scored(work: Work) -> Outcome:
 def learned(spec: Spec, work: SupernetEpoch) -> Outcome:
     """An epoch of a supernet that nobody trained: what its payload may hold is a fixed function of seed and number."""
     rng = random.Random(1000 * spec.seed + work.index)
-    if not hasattr(spec.space, "supernet"):            # its choices are slices, of which epochs tell nothing that matters
-        payload = {"train_loss": 1.0, "valid_loss": 1.5, "valid_score": 0.5, "derived": spec.space.largest.document()}
+    if not hasattr(spec.space, "supernet"):            # its choices are slices
+        payload = {"train_loss": 1.0, "valid_loss": 1.5, "valid_score": 0.5,
+                   "derived": spec.space.sample(rng).architecture.document()}
         return Outcome("done", 0.5, "shared", spend={"epochs": 1.0, "seconds": 1.0}, payload=payload)
     shape = discover("datasets")[spec.dataset.name].facts["shape"]
     tables = spec.space.supernet(shape, 10).tables
