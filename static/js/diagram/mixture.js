@@ -6,15 +6,18 @@ const PITCH = 104;
 const RADIUS = 13;
 const APART = 46;                                    // of inputs that stand in one column
 const WIDEST = 7;
+const MOST = 14;                                     // nodes of a cell
 const NAMES = /^(.+) to (.+)$/;
 
 export const STAGES = ["Unknown operations", "Mixture", "Sharpening", "Derived cell"];
 export const spoken = (op) => op.replaceAll("_", " ").replace(/(\d)x(\d)/g, "$1×$2");
 
-// The edges of a table as pairs of nodes, or null where its rows are no edges.
+// The edges of a table as pairs of nodes, or null where its rows are no edges or lie between too many nodes to draw.
 export function edgesOf(rows) {
   const found = rows.map((row) => row.match(NAMES));
-  return found.length && found.every(Boolean) ? found.map(([, from, to]) => ({ from, to })) : null;
+  if (!found.length || !found.every(Boolean)) return null;
+  const edges = found.map(([, from, to]) => ({ from, to }));
+  return new Set(edges.flatMap(({ from, to }) => [from, to])).size <= MOST ? edges : null;
 }
 
 // Inputs below each other, then node after node.

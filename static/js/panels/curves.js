@@ -34,9 +34,9 @@ export function mount(panel, search) {
     const numbers = chosen(search);
     const lines = [...numbers.map((number, index) => series(search, number, index)), ...supernet(search, numbers.length)];
     const top = Math.max(...lines.flatMap((line) => line.y));
-    chart.show(lines, lines.length
-      ? `${lines.length} of ${search.curves.size} trials: running, best and newest. Highest point ${score(top)}.`
-      : "No epoch has been scored yet.");
+    const words = numbers.length ? `${numbers.length} of ${search.curves.size} trials: running, best and newest.`
+      : "The supernet's own score after each of its epochs.";
+    chart.show(lines, lines.length ? `${words} Highest point ${score(top)}.` : "No epoch has been scored yet.");
   };
   draw();
   return search.on("trial_started epoch trial_finished", draw);
