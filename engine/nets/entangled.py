@@ -27,13 +27,10 @@ from engine.phases import Site
 DIMENSIONS = ("depth", "kernel", "expansion")
 
 
-def decisions(space: Any) -> dict[str, Table]:
-    """By dimension: its decisions, and their choices."""
-    found: dict[str, Table] = {}
-    for dimension in DIMENSIONS:
-        rows = [p for p in space.parameters() if p.name.endswith(f"_{dimension}")]
-        found[dimension] = Table(tuple(p.name for p in rows), tuple(map(str, rows[0].choices)))
-    return found
+def decisions(space: Any) -> dict[str, tuple[str, ...]]:
+    """The names of a space's decisions, by dimension."""
+    return {dimension: tuple(p.name for p in space.parameters() if p.name.endswith(f"_{dimension}"))
+            for dimension in DIMENSIONS}
 
 
 class Entangled(Slices):
@@ -41,7 +38,10 @@ class Entangled(Slices):
 
     def __init__(self, site: Site, learning: Learning) -> None:
         super().__init__(site)
-        self.learning, self.tables = learning, decisions(site.space)
+        self.learning, self.names = learning, decisions(site.space)
+        choices = {p.name: tuple(map(str, p.choices)) for p in site.space.parameters()}
+        self.tables = {dimension: Table(tuple(name.removesuffix(f"_{dimension}").replace("_", " ") for name in names),
+                                        choices[names[0]]) for dimension, names in self.names.items()}
         self.alphas = Alphas(self.tables, site.seed, site.device, lr=learning.lr, betas=learning.betas,
                              weight_decay=learning.weight_decay)
         self.masks = self._masks()
@@ -59,13 +59,13 @@ class Entangled(Slices):
         """The largest network with mixed weights. Channels that a narrower block lacks, and places that a smaller kernel
         lacks, count as zeros; a block adds to its input what it computes times the share of the depths that have it."""
         weights: dict[str, Tensor] = {}
-        for row, name in enumerate(self.tables["kernel"].edges):
+        for row, name in enumerate(self.names["kernel"]):
             block = name.removesuffix("_kernel")
             weights |= self._block(block, shares["kernel"][row], shares["expansion"][row])
             stage, number = block.split("_block_")
             if int(number) > min(self.space.depths):
                 there = [depth >= int(number) for depth in self.space.depths]
-                share = shares["depth"][self.tables["depth"].edges.index(f"{stage}_depth")][there].sum()
+                share = shares["depth"][self.names["depth"].index(f"{stage}_depth")][there].sum()
                 for part in ("weight", "bias"):
                     last = f"{block}_norm.{part}"
                     weights[last] = share * weights.get(last, self.supernet.get_parameter(last))
@@ -74,8 +74,8 @@ class Entangled(Slices):
     def derived(self) -> Architecture:
         """Every decision by its largest alpha."""
         config: genotype.Config = {}
-        best = {name: row for dimension, table in self.tables.items() for name, row in zip(
-            table.edges, self.alphas.tables[dimension].argmax(1).tolist(), strict=True)}
+        best = {name: row for dimension, names in self.names.items() for name, row in zip(
+            names, self.alphas.tables[dimension].argmax(1).tolist(), strict=True)}
         for parameter in self.space.parameters():
             if genotype.active(parameter, config):
                 config[parameter.name] = parameter.choices[best[parameter.name]]
@@ -83,7 +83,12 @@ class Entangled(Slices):
         return found
 
     def report(self, step: Step) -> dict[str, Any]:
-        return {**self.alphas.document(), "derived": self.derived().document()}
+        """`kept`: the choices that the derived architecture has, of the decisions that it makes."""
+        derived = self.derived()
+        kept = {dimension: [[words, str(derived.genotype[name])] for words, name in zip(
+            self.tables[dimension].edges, names, strict=True) if name in derived.genotype]
+                for dimension, names in self.names.items()}
+        return {**self.alphas.document(), "derived": derived.document(), "kept": kept}
 
     def state_dict(self) -> dict[str, Any]:
         return {"alphas": self.alphas.state_dict()}

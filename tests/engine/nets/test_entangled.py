@@ -51,10 +51,11 @@ def certain(member: Architecture, seed: int = 0) -> dict[str, Tensor]:
     """Shares of one and zero; anything for decisions that the member does not make."""
     choices, rng = {p.name: p.choices for p in SPACE.parameters()}, Random(seed)
     found = {}
-    for dimension, table in decisions(SPACE).items():
-        taken = [choices[name].index(member.genotype[name]) if name in member.genotype else rng.randrange(len(table.ops))
-                 for name in table.edges]
-        found[dimension] = functional.one_hot(torch.tensor(taken), len(table.ops)).double()
+    for dimension, names in decisions(SPACE).items():
+        count = len(choices[names[0]])
+        taken = [choices[name].index(member.genotype[name]) if name in member.genotype else rng.randrange(count)
+                 for name in names]
+        found[dimension] = functional.one_hot(torch.tensor(taken), count).double()
     return found
 
 
@@ -123,6 +124,10 @@ def test_what_is_derived_has_the_largest_alphas() -> None:
     for dimension, table in certain(member).items():
         sampler.alphas.tables[dimension].data = 3 * table.float()
     assert sampler.derived() == member and SPACE.contains(made().derived())
+    step: Any = None
+    kept = sampler.report(step)["kept"]
+    assert ["stage 1 block 1", str(member.genotype["stage_1_block_1_kernel"])] in kept["kernel"]
+    assert sum(map(len, kept.values())) == len(member.genotype) and sampler.tables["depth"].edges == ("stage 1", "stage 2")
 
 
 def test_alphas_move_only_after_the_first_epochs_and_only_when_they_learn() -> None:
