@@ -154,6 +154,13 @@ def test_a_hyperparameter_has_as_many_conditions_as_one_likes(editor: Editor) ->
     problems.get_by_role("button", name=re.compile("^Field: Hyper › 2 › When › 1 › Among")).click()
     assert name() == "space.composed.hyper/2/when/1/among"
     assert field("1/among").get_attribute("aria-invalid") == "true"
+    problems.get_by_role("button", name=re.compile("^Node: Hyper › 2")).click()
+    assert editor.focused() == "hyper/2"
+    told = editor.page.evaluate("document.activeElement.getAttribute('aria-label')")
+    assert "counts if optimizer is one of sgd, adamw and lr is one of 0.01. Hyper › 2" in told
+    assert "bad" in editor.page.evaluate("document.activeElement.className")
+    editor.page.keyboard.press("Enter")
+    assert name() == "space.composed.hyper/2/name"
     problems.get_by_role("button", name=re.compile("^Line ")).click()
     assert '"among": [0.01]' in editor.page.evaluate("getSelection().toString()")
     editor.tab("Form")

@@ -16,6 +16,9 @@ function line({ points, d, across, down, look }) {
   return path;
 }
 
+// A node stands for its option, that of a hyperparameter for all of its fields.
+const stands = (node, option) => Boolean(option) && (node.option === option || (node.holds !== undefined && option.startsWith(node.holds)));
+
 export class Canvas {
   // edit: called with (option, choice) to show the field behind a node
   constructor(stage, inspect, sizes, space, edit) {
@@ -179,7 +182,7 @@ export class Canvas {
   mark(faults) {
     this.faults = faults;
     for (const node of this.nodes) {
-      const found = faults.get(node.option) ?? [];
+      const found = [...faults].flatMap(([option, texts]) => (stands(node, option) ? texts : []));
       const button = this.buttons.get(node.key);
       button.classList.toggle("bad", found.length > 0);
       button.setAttribute("aria-label", [described(this.space, node), ...found].join(". "));
@@ -188,7 +191,7 @@ export class Canvas {
 
   // The first node that stands for an option.
   shown(option) {
-    return this.buttons.get(this.nodes.find((node) => node.option === option)?.key) ?? null;
+    return this.buttons.get(this.nodes.find((node) => stands(node, option))?.key) ?? null;
   }
 
   tell() {

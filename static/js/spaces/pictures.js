@@ -4,6 +4,7 @@ import { dagre } from "../dagre.js";
 import { picture } from "../diagram.js";
 import { arrange, labelled } from "../diagram/layout.js";
 import { words } from "./document.js";
+import { withTraining } from "./training.js";
 
 const BLOCK = { width: 104, height: 30, chip: 30, below: 22, gap: 20, margin: 8, turn: 10 };
 const GRID = { across: 124, down: 62, words: 112 };         // longer words are cut; the line below tells all of them
@@ -65,7 +66,7 @@ function inLines(heads, room, deep) {
     const points = [[from, before.y], [from + turn, before.y], [from + turn, middle], [margin, middle], [margin, y], [to, y]];
     edges.push({ points: points.map(([x, at]) => ({ x, y: at })), look });
   });
-  return { edges, width, height: y + deep };
+  return { edges, width, height: y + (heads.some((head) => head.types && head.y === y) ? deep : BLOCK.height) };
 }
 
 // The sampled cells, one below the other. places: where the cells of the drawing before stood, which are kept where they can be.
@@ -125,13 +126,14 @@ function onGrid({ nodes }, byName) {
 
 // cells: the graphs of the last sample, or null; room: how wide it may be; places: those of the drawing before
 export async function pictured(space, cells, room, places = []) {
-  if ((space.inner?.kind ?? space.kind).name === "chain") return chain(space, room);
-  return cells ? sampled(space, cells, room, places) : { nodes: [], edges: [], width: 0, height: 0 };
+  const known = (space.inner?.kind ?? space.kind).name === "chain" ? chain(space, room) : cells && await sampled(space, cells, room, places);
+  return withTraining(known || { nodes: [], edges: [], width: 0, height: 0 }, space, room);
 }
 
 // In words, for the line below the diagram and for who does not see it.
 export function described(space, node) {
   if (!node.option) return `${node.label}: not a choice of this space`;
+  if (node.holds) return `${node.label}, ${node.note}`;
   const name = words(node.option);
   if (node.choice === undefined) return `${node.label}${node.note ? `, ${node.note}` : ""}; set by ${name}`;
   return `${node.label}, a choice of ${name}, ${space.has(node.option, node.choice) ? "in the space" : "not in the space"}`;
