@@ -1,16 +1,20 @@
-"""The supernet of DARTS against the reference's model classes: the same numbers, and processor time for a step.
+"""The supernet of DARTS against the reference's model classes: the same numbers, processor time and memory of a step.
 
-    .venv/bin/python benchmarks/supernet_vs_reference.py [--reference FOLDER] [--batch 32] [--rounds 5]
+    .venv/bin/python benchmarks/supernet_vs_reference.py [--reference FOLDER] [--batch 32] [--rounds 5] [--memory 8,16,32]
+                                                         [--only memory]
 
 `--reference`: the folder cnn of a checkout of quark0/darts, whose weights, alphas and inputs both networks then have.
-Equality is measured in double precision on small networks, time in single precision on one thread, in turns. `path`, which
-needs no reference: a step on one architecture of the supernet against its network alone.
+Equality is measured in double precision on small networks, time in single precision on one thread, in turns. Memory is that
+of one weight step, each in a fresh process: its peak less what the process held before, after a step on two examples.
+`path`, which needs no reference: a step on one architecture of the supernet against its network alone.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import resource
+import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -147,6 +151,32 @@ def speed(reference: Any, channels: int, cells: int, batch: int, rounds: int) ->
             "first_order_step": compared(first_step, their_first_step, rounds)}
 
 
+def step_memory(reference: Any, whose: str, channels: int, cells: int, batch: int) -> float:
+    """Mebibytes that a weight step of one of the two needs beyond what this process holds already."""
+    pair = Pair(reference, channels, cells, 32, batch, torch.float32)
+    network, loss = {"ours": (pair.ours, lambda: pair.loss(0, fixed=True)),
+                     "theirs": (pair.theirs, lambda: pair.their_loss(0))}[whose]
+    optimizer = torch.optim.SGD(network.parameters(), RATE, MOMENTUM, weight_decay=DECAY)
+    whole = pair.batches[0]
+    pair.batches[0] = whole[0][:2], whole[1][:2]
+    weight_step(loss, network, optimizer)
+    pair.batches[0] = whole
+    before = int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
+    weight_step(loss, network, optimizer)
+    return (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 - before) / 2 ** 20
+
+
+def memory(folder: Path, channels: int, cells: int, batch: int) -> dict[str, Any]:
+    """Of both, each measured by this script in a process of its own."""
+    found = {}
+    for whose in ("ours", "theirs"):
+        command = [sys.executable, __file__, "--reference", str(folder), "--channels", str(channels), "--cells", str(cells),
+                   "--batch", str(batch), "--only", whose]
+        found[whose] = float(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
+    return {"batch": batch, "mib": round(found["ours"]), "reference_mib": round(found["theirs"]),
+            "times": round(found["ours"] / found["theirs"], 3)}
+
+
 def path_speed(channels: int, cells: int, batch: int, rounds: int) -> dict[str, Any]:
     space, shape = parse_space({"kind": "darts_cell", "preset": "search", "channels": channels, "layers": cells})[1], SHAPE
     path = space.path(space.sample(Random(0)).architecture)
@@ -172,20 +202,32 @@ def main() -> None:
     parser.add_argument("--cells", type=int, default=4)
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--memory", default="8,16,32", help="batch sizes")
+    parser.add_argument("--only", choices=("memory", "ours", "theirs"), help="no times; ours, theirs: one process's figure")
     asked = parser.parse_args()
     torch.set_num_threads(1)
-    found: dict[str, Any] = {"path": path_speed(asked.channels, asked.cells, asked.batch, asked.rounds)}
+    size = asked.channels, asked.cells
+    if asked.only and asked.reference is None:
+        parser.error("memory is compared with that of --reference")
+    if asked.only in ("ours", "theirs"):
+        print(step_memory(classes(asked.reference), asked.only, *size, asked.batch))
+        return
+    found: dict[str, Any] = {} if asked.only else {"path": path_speed(*size, asked.batch, asked.rounds)}
+    if asked.reference is not None and not asked.only:
+        reference = classes(asked.reference)
+        found |= {"equality": equality(reference), **speed(reference, *size, asked.batch, asked.rounds)}
     if asked.reference is not None:
-        found |= against(asked.reference, asked.channels, asked.cells, asked.batch, asked.rounds)
+        found["memory"] = [memory(asked.reference, *size, int(batch)) for batch in asked.memory.split(",")]
     print(json.dumps(found))
 
 
-def against(folder: Path, channels: int, cells: int, batch: int, rounds: int) -> dict[str, Any]:
+def classes(folder: Path) -> Any:
+    """The reference's module of model classes."""
     sys.path.insert(0, str(folder))
     torch.Tensor.cuda = lambda self, *_: self           # type: ignore[assignment, method-assign]   # of 2018: always on a GPU
     import model_search  # type: ignore[import-not-found]
 
-    return {"equality": equality(model_search), **speed(model_search, channels, cells, batch, rounds)}
+    return model_search
 
 
 if __name__ == "__main__":
