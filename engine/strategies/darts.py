@@ -31,7 +31,7 @@ PAPER = {"epochs": 50, "batch_size": 64, "lr": 0.025, "last_lr": 0.001, "momentu
 RECURRENT = {"epochs": 50, "batch_size": 256, "lr": 20.0, "last_lr": 20.0, "momentum": 0.0, "weight_decay": 5e-7,
              "clip": 0.25, "order": "second", "alpha_lr": 3e-3, "alpha_beta1": 0.9, "alpha_decay": 1e-3}
 CPU = {"epochs": 10, "batch_size": 32, "lr": 0.1, "order": "first", "alpha_lr": 0.02}
-RECURRENT_CPU = {**RECURRENT, "epochs": 8, "batch_size": 64, "lr": 5.0, "last_lr": 1.0, "order": "first", "alpha_lr": 0.02}
+RECURRENT_CPU = {**RECURRENT, "epochs": 8, "batch_size": 16, "lr": 5.0, "last_lr": 0.5, "order": "first", "alpha_lr": 0.02}
 
 
 @strategy(title="DARTS", paper="Liu, Simonyan, Yang, ICLR 2019 (arXiv:1806.09055)",

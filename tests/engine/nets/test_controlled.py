@@ -6,6 +6,7 @@ import copy
 import io
 import math
 from random import Random
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,7 @@ from engine.spaces.choices import Choices
 from engine.spaces.enas_macro import EnasMacro
 from engine.spaces.enas_micro import EnasMicro
 from engine.spaces.nas_bench_201 import NasBench201
+from engine.spaces.recurrent_cell import RecurrentCell
 from engine.training.data import split
 from engine.training.sharing import Sharing, SharingPlan
 from engine.training.trainer import seed_torch
@@ -118,6 +120,29 @@ def test_the_law_of_a_controller_with_attention_sums_to_one_and_its_entropy_is_t
     assert float(made.score(torch.tensor([drawn.picks]))[0]) == pytest.approx(drawn.log_probability, abs=1e-9)
     by_hand = -sum(p * math.log(p) for row in drawn.probabilities for p in row)
     assert float(made.score(torch.tensor([drawn.picks]))[1]) == pytest.approx(by_hand, abs=1e-9)
+
+
+@pytest.mark.parametrize("form", ["darts", "enas"])
+def test_the_law_of_a_controller_of_recurrent_cells(form: str) -> None:
+    """Earlier nodes are chosen by attention; the first node of the form darts, which is fixed, has a vector of its own."""
+    choices, made = controller(RecurrentCell(form, nodes=3, activations=("tanh", "relu")))
+    logs, _ = made.score(all_picks(choices))
+    assert float(logs.detach().exp().sum()) == pytest.approx(1.0, abs=1e-9)
+    assert [len(decision.points) for decision in made.decisions if decision.points] == [1, 2, 3][:3 - (form == "enas")]
+    assert hasattr(made, "outside") == (form == "darts")
+    drawn = made.draw(choices.walk, Random(1))
+    assert float(made.score(torch.tensor([drawn.picks]))[0].detach()) == pytest.approx(drawn.log_probability, abs=1e-9)
+
+
+def test_over_text_a_reward_is_a_constant_divided_by_the_perplexity() -> None:
+    seed_torch(0, cuda=False)
+    space = RecurrentCell("enas", nodes=2, embedding=4, hidden=4)
+    text = Controlled(Site(space, None, (5,), 9, 0, kind="text"), POLICY._replace(perplexity=80.0))
+    seen: list[Any] = []
+    text.reward = lambda drawn, rewards: seen.append(rewards)          # type: ignore[method-assign,assignment]
+    text.learn(SimpleNamespace(closing=True, position=0, rng=Random(0),            # type: ignore[arg-type]
+                               validation_score=lambda choice: -3.0))
+    assert seen == [[pytest.approx(80 / 8)] * 2]        # three bits a character: as if it chose evenly among eight
 
 
 def two_decisions() -> tuple[Controller, Tensor, Tensor]:
