@@ -95,3 +95,31 @@ def test_from_the_form_to_a_comparison(page: Page) -> None:
     page.get_by_role("alert").get_by_text("Seeds must be a whole number").wait_for()
     assert violations(page) == []
     assert [line for line in complaints if "422" not in line] == []
+
+
+def test_estimators_are_measured_from_the_page(page: Page) -> None:
+    """A real comparison by the worker; where the table's images are not at hand the page says so."""
+    origin = re.match(r"https?://[^/]+", page.url)[0]
+    page.goto(f"{origin}/arena/tables/fashion/")
+    for box in page.locator("[name=estimators]").all():
+        box.set_checked(box.get_attribute("value") in ("parameters", "flops"))
+    page.locator("[name=sample]").fill("9")
+    page.get_by_role("button", name="Measure").click()
+    page.get_by_role("alert").get_by_text("Sample must be a whole number").wait_for()
+    page.locator("[name=sample]").fill("12")
+    page.get_by_role("button", name="Measure").click()
+    page.wait_for_url(re.compile(r"/arena/[0-9a-f-]{36}/$"))
+    until(page, "window.nasweb?.correlation && ['finished', 'failed'].includes(nasweb.correlation.state)", 180)
+    if page.evaluate("nasweb.correlation.state") == "failed":
+        expect(page.locator("[data-reason]")).to_contain_text("No estimator could be measured")
+        return
+    until(page, "nasweb.correlation.figures.rows.length === 2")
+    until(page, "document.querySelector('[data-panel=estimate] [data-drawn]')")
+    forest, scatter = page.locator("[data-forest] svg"), page.locator("[data-panel=estimate]")
+    expect(forest).to_have_attribute("aria-label", re.compile(r"^Kendall’s tau: \w+ [\d.−-]+, \w+ [\d.−-]+\.$"))
+    page.get_by_role("button", name="Spearman").click()
+    expect(forest).to_have_attribute("aria-label", re.compile("^Spearman"))
+    scatter.locator("[data-choose]").select_option("flops")
+    expect(scatter.locator("[data-summary]")).to_contain_text("flops: Kendall")
+    assert page.url.endswith("?of=flops") and page.locator("[data-rows] tr").count() == 2
+    assert violations(page) == [] and narrow(page) <= 390
