@@ -12,9 +12,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from engine.architecture.architecture import Architecture
-from engine.architecture.cost import measure
 from engine.constraints import FILTERED
-from engine.errors import Invalid, Problem
+from engine.errors import Problem
 from engine.estimation.context import Context, Interrupted
 from engine.estimation.proxies import PROXIES, unmeasurable, value
 from engine.estimation.scratch import guarded
@@ -59,7 +58,7 @@ def filtered(work: Candidate, context: Context, perform: Callable[[Candidate, Co
 
     Raises Interrupted when asked to stop.
     """
-    if not _admissible(work.architecture, context):
+    if not context.admits(work.architecture, context.spec.filter.examples):
         return perform(work, context)
     began = time.monotonic()
     bar, seen = _bar(work, context), _look(work.architecture, context)
@@ -108,21 +107,11 @@ def _drawn(context: Context) -> Iterator[Architecture]:
     while found < spec.filter.of and missed < spec.constraints.patience:
         architecture = context.space.sample(stream(spec.seed, "filter", number)).architecture
         number += 1
-        if _admissible(architecture, context):
+        if context.admits(architecture, spec.filter.examples):
             found, missed = found + 1, 0
             yield architecture
         else:
             missed += 1
-
-
-def _admissible(architecture: Architecture, context: Context) -> bool:
-    """Whether a network can be built and breaks no limit by formula."""
-    data = context.data
-    try:
-        cost = measure(context.space.network(architecture, data.shape, len(data.classes)), data.shape)
-    except Invalid:
-        return False
-    return context.spec.constraints.refusal(cost, context.spec.filter.examples) is None
 
 
 def _look(architecture: Architecture, context: Context) -> Outcome:

@@ -13,7 +13,7 @@ Nothing else has to change: budget, pause, checkpoints, curves and finals know e
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from math import log
 from typing import Any, Literal
@@ -58,7 +58,8 @@ class SupernetOptions:
 class Site:
     """Where a sampler is made: the space and the method's options, the data's shape, and what the epoch's work says
     beside them (`settings`: the stage of a method that changes its supernet; under `plan` other fields of the
-    `SharingPlan`; another number `supernet` begins with new weights)."""
+    `SharingPlan`; another number `supernet` begins with new weights). `admits`: whether an architecture breaks none of the
+    search's limits by formula."""
 
     space: Any                                  # offers `supernet` (engine.architecture.relaxed)
     options: Any
@@ -68,6 +69,7 @@ class Site:
     device: str = "cpu"
     settings: Mapping[str, Any] = field(default_factory=dict)
     kind: str = "images"                        # of the data
+    admits: Callable[[Architecture], bool] = lambda architecture: True
 
 
 class Phases:

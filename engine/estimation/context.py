@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from engine.architecture.architecture import Architecture
+from engine.architecture.cost import measure
+from engine.errors import Invalid
 from engine.events import Event
 from engine.work import Outcome
 
@@ -33,6 +36,19 @@ class Context:
     emit: Callable[[Event], None]
     stop: Callable[[], bool]
     comparison: Sequence[Sequence[float]] = ()           # validation curves of earlier trials, for median stopping
+
+    def refusal(self, architecture: Architecture, batch: int) -> Outcome | None:
+        """What becomes of a network that breaks a limit by formula, on batches of this size. Raises Invalid where there can
+        be no network."""
+        cost = measure(self.space.network(architecture, self.data.shape, len(self.data.classes)), self.data.shape)
+        return self.spec.constraints.refusal(cost, batch)
+
+    def admits(self, architecture: Architecture, batch: int) -> bool:
+        """Whether its network can be built and breaks no limit by formula."""
+        try:
+            return self.refusal(architecture, batch) is None
+        except Invalid:
+            return False
 
 
 class Estimation(Protocol):

@@ -61,7 +61,7 @@ class Shared:
             own = scratch.Options(**{f.name: getattr(self.options, f.name) for f in fields(scratch.Options)})
             if work.weights.source == "inherit":
                 return scratch.guarded(lambda: Heir(work, context, own, self._giver(work, context)).run())
-            return scratch.Scratch(own).perform(work, context)
+            return scratch.guarded(lambda: self._refusal(work, context) or scratch.Scratch(own).perform(work, context))
         import torch
 
         try:
@@ -78,6 +78,10 @@ class Shared:
             return failed("oom", error)
         except Exception as error:  # noqa: BLE001 - what goes wrong in a training is its outcome, not the search's end
             return failed("oom" if "can't allocate memory" in str(error) else "error", error)
+
+    def _refusal(self, work: Candidate, context: Context) -> Outcome | None:
+        """Of finals, too: what a supernet stands for when the search ends was never scored."""
+        return context.refusal(work.architecture, self.options.batch_size) if work.final_of is not None else None
 
     def _giver(self, work: Candidate, context: Context) -> Callable[[], Mapping[str, Any]]:
         """Of the weights that a network of its own inherits from the supernet."""
@@ -109,7 +113,7 @@ class Supernets:
         make_deterministic()
         seed_torch(self.seed, cuda=False)                   # built on the CPU, so equal for every device
         site = Site(context.space, wanted, context.data.shape, len(context.data.classes), self.seed, context.device,
-                    settings, context.data.kind)
+                    settings, context.data.kind, lambda one: context.admits(one, self.options.batch_size))
         strategy: Any = discover("strategies")[context.spec.strategy.name].factory
         plan = SharingPlan(settings.get("epochs", wanted.epochs), wanted.batch_size, wanted.lr, wanted.last_lr,
                            wanted.momentum, wanted.weight_decay, wanted.clip, self.seed, **wanted.schedule())

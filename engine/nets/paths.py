@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import islice
 from typing import Any
 
 import torch
@@ -14,14 +15,18 @@ from engine.nets.supernet import Choice, Supernet
 from engine.phases import Site
 
 LOOKS = 8                                       # random architectures after an epoch, of which one stands by
+DRAWS = 200                                     # until so many of them are found that no limit of the search refuses
 
 
 @torch.no_grad()
-def standby(space: Any, choice: Callable[[Architecture], Any], step: Step) -> Architecture:
-    """Of a few random architectures the best on a batch of arch-val, for a search that ends before any was ranked."""
-    few: list[Architecture] = [space.sample(step.rng).architecture for _ in range(LOOKS)]
+def standby(space: Any, admits: Callable[[Architecture], bool], choice: Callable[[Architecture], Any],
+            step: Step) -> dict[str, Any]:
+    """Of a few random architectures the best on a batch of arch-val, for a search that ends before any was ranked. Nothing
+    where the limits of the search admit none that was drawn."""
+    drawn = (space.sample(step.rng).architecture for _ in range(DRAWS))
+    few: list[Architecture] = list(islice(filter(admits, drawn), LOOKS))
     losses = [step.validation_loss(choice(architecture)).item() for architecture in few]
-    return few[losses.index(min(losses))]
+    return {"standby": few[losses.index(min(losses))].document()} if few else {}
 
 
 class Paths:
@@ -32,7 +37,7 @@ class Paths:
 
     def __init__(self, site: Site, drawn: Callable[[Step], Sequence[Architecture]] | None = None,
                  relaxed: Relaxed | None = None) -> None:
-        self.space = site.space
+        self.space, self.admits = site.space, site.admits
         self.supernet = Supernet(relaxed or site.space.supernet(site.shape, site.classes), site.shape)
         self.drawn = drawn or (lambda step: [self.space.sample(step.rng).architecture])
 
@@ -46,7 +51,7 @@ class Paths:
         return Choice(self.space.path(architecture))
 
     def report(self, step: Step) -> dict[str, Any]:
-        return {"standby": standby(self.space, self.choice, step).document()}
+        return standby(self.space, self.admits, self.choice, step)
 
     def state_dict(self) -> dict[str, Any]:
         return {}

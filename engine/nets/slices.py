@@ -49,7 +49,9 @@ class Slices:
         return self.supernet.extracted(self._graph(architecture))
 
     def report(self, step: Step) -> dict[str, Any]:
-        return {"standby": standby(self.allowed, self.choice, step).document()}
+        """What stands by has been trained, unless the limits admit none of that."""
+        return standby(self.allowed, self.site.admits, self.choice, step) or standby(
+            self.space, self.site.admits, self.choice, step)
 
     def state_dict(self) -> dict[str, Any]:
         return {}

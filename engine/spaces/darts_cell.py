@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations
 from math import comb
-from typing import Any
+from typing import Any, ClassVar
 
 from engine.architecture import darts_format, genotype
 from engine.architecture.architecture import Architecture, digest
@@ -41,6 +41,8 @@ CellBuilder = Callable[[Layers, str, State, State, int, bool], State]
        offers={"parameters", "finite", "mutate", "graph", "cells", "supernet", "edges"}, presets=PRESETS)
 @dataclass(frozen=True)
 class DartsCell(Repeated, Conditional):
+    fewest: ClassVar[int] = 3                   # layers of a network that has both types of cells
+
     nodes: int = integer(4, low=1, high=8, paper=4, help="Nodes in a cell.")
     ops: tuple[str, ...] = subset(EIGHT, choices=darts_format.OPS, paper=EIGHT,
                                   help="Operations of a mixture. An architecture takes any of them but none.")

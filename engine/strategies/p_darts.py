@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +12,7 @@ from engine.events import Event
 from engine.insight import heat, shown
 from engine.options import integer, rate, real
 from engine.phases import Phases, Site, SupernetOptions, pictures
-from engine.registry import strategy
+from engine.registry import discover, strategy
 from engine.spaces.space import Space
 from engine.work import Outcome, SupernetEpoch, Work
 
@@ -48,6 +48,13 @@ class Options(SupernetOptions):
         if self.epochs >= self.stages:
             return []
         return [Problem("/epochs", "leaves a stage without any", f"at least {self.stages}, one a stage")]
+
+    def suits(self, kind: str) -> Iterator[Problem]:
+        """Problems of these options with a space of this kind."""
+        least: int = getattr(discover("spaces")[kind].factory, "fewest", 1)
+        if self.layers < least:
+            reason = "leaves the first stage without a normal cell: so few cells are all reductions"
+            yield Problem("/strategy/layers", reason, f"at least {least}")
 
 
 PAPER = {"epochs": 75, "batch_size": 96, "stages": 3, "layers": 5, "deeper": 6, "alpha_after": 10, "dropout": 0.1,

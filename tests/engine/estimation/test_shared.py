@@ -173,8 +173,10 @@ def test_what_is_missing_or_foreign_is_an_outcome_with_a_reason(whole: tuple[Hom
 
 def test_a_constraint_refuses_before_anything_is_loaded(tmp_path: Path) -> None:
     home = Home(tmp_path, parse({**DOCUMENT, "constraints": {"parameters": 10}}))
-    refused = home.perform(Candidate(CELL, weights=Weights("shared", 2), trial=0))
-    assert refused.metrics["error_kind"] == "constraint"
+    for work in (Candidate(CELL, weights=Weights("shared", 2), trial=0), Candidate(CELL, trial=1),
+                 Candidate(CELL, trial=2, final_of=0)):     # what an epoch stood for was never scored
+        refused = home.perform(work)
+        assert refused.status == "failed" and refused.metrics["error_kind"] == "constraint"
 
 
 def test_a_damaged_state_is_told_and_the_one_before_taken(tmp_path: Path) -> None:

@@ -61,6 +61,16 @@ def test_it_learns_and_names_a_member_that_stands_by() -> None:
     assert SPACE.contains(Architecture(**run.report()["standby"])) and run.sampler.state_dict() == {}
 
 
+def test_where_the_limits_admit_nothing_that_was_trained_another_slice_stands_by() -> None:
+    site = Site(SPACE, None, SHAPE, 2, 0, admits=lambda architecture: architecture == SPACE.smallest)
+    run = Sharing(Slices(site), splits(), 0.5, PLAN)
+    sampler: Any = run.sampler
+    sampler.allowed = SPACE.within([5], [2], [2])
+    while not run.advance():
+        pass
+    assert Architecture(**run.report()["standby"]) == SPACE.smallest
+
+
 def test_a_part_of_the_space_may_be_all_that_is_drawn() -> None:
     sampler = made()
     sampler.allowed = SPACE.within([5], [2], [2])

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import torch
 
+from engine.errors import Invalid
 from engine.estimation import shared
 from engine.estimation.context import Interrupted
 from engine.nets.progressive import Progressive
@@ -69,6 +70,23 @@ def test_the_sampler_is_as_deep_as_its_stage(number: int) -> None:
     assert sampler.stage[:1] + sampler.stage[2:] == (3 + 2 * number, *rest)
     cells = {node.name.split("_edge_")[0] for node in sampler.supernet.relaxed.graph if "_edge_" in node.name}
     assert len(cells) == 3 + 2 * number and len(sampler.left["normal"][0]) == (3 if number else 5)
+
+
+@pytest.mark.parametrize(("kind", "layers", "fine"), [("darts_cell", 2, False), ("darts_cell", 3, True),
+                                                      ("nas_bench_201", 1, True)])
+def test_a_first_stage_without_a_normal_cell_is_refused(kind: str, layers: int, fine: bool) -> None:
+    document = {"space": {"kind": kind, "preset": "cpu"}, "dataset": {"name": "digits"},
+                "strategy": {"name": "p_darts", "preset": "cpu", "layers": layers}}
+    space = parse_space(document["space"])[1]
+    tables = {table for table, _ in replace(space, layers=layers).supernet((1, 8, 8), 10).places.values()}
+    assert ({"reduce"} < tables or tables == {"cell"}) is fine
+    if fine:
+        assert parse(document).strategy.options.layers == layers
+        return
+    with pytest.raises(Invalid) as caught:
+        parse(document)
+    [problem] = caught.value.problems
+    assert problem.path == "/strategy/layers" and "normal cell" in problem.reason and problem.allowed == "at least 3"
 
 
 def test_what_outlives_a_stage_goes_along_with_the_next_and_a_replay_comes_to_the_same() -> None:

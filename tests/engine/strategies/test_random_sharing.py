@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 import torch
 
+from engine.architecture.architecture import Architecture
+from engine.architecture.cost import measure
 from engine.nets.paths import LOOKS, Paths
 from engine.nets.supernet import Choice
 from engine.phases import Site
@@ -69,9 +71,34 @@ def test_the_best_of_a_few_stands_by() -> None:
     assert found == few[counts.index(min(counts))].document() and len(set(counts)) > 1
 
 
+def test_what_breaks_a_limit_does_not_stand_by() -> None:
+    """Others are drawn in its place, as many as before; where all are refused, nothing stands by."""
+    now, seen = Now(7), list[Choice]()
+
+    def loss(choice: Choice) -> torch.Tensor:
+        seen.append(choice)
+        return torch.tensor(float(len(seen)))
+
+    def admits(architecture: Architecture) -> bool:
+        return "none" in str(architecture.genotype) and "nor_conv_3x3" not in str(architecture.genotype)
+
+    now.validation_loss = loss                          # type: ignore[attr-defined]
+    limited = RandomSharing.sampler(replace(SITE, admits=admits))
+    found = Architecture(**limited.report(now)["standby"])              # type: ignore[arg-type]
+    assert admits(found) and len(seen) == LOOKS and limited.choice(found) == seen[0]
+    nothing = RandomSharing.sampler(replace(SITE, admits=lambda architecture: False))
+    assert nothing.report(now) == {} and len(seen) == LOOKS             # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize("strategy", ["random_sharing", "one_shot", "smash"])
 def test_a_budget_that_ends_within_the_epochs_still_has_a_final(strategy: str, tmp_path: Path) -> None:
-    spec = parse({"space": {"kind": "darts_cell", "preset": "cpu", "nodes": 1, "layers": 1, "channels": 2},
+    """And it is one that the limits of the search admit."""
+    kind = {"kind": "darts_cell", "preset": "cpu", "nodes": 1, "layers": 1, "channels": 2}
+    space = parse_space(kind)[1]
+    sizes = [measure(space.network(space.sample(Random(k)).architecture, (1, 8, 8), 10), (1, 8, 8)).parameters
+             for k in range(20)]
+    limit = sorted(sizes)[5]
+    spec = parse({"space": kind, "constraints": {"parameters": limit},
                   "dataset": {"name": "digits", "train_limit": 64}, "budget": {"trials": None, "epochs": 1},
                   "strategy": {"name": strategy, "preset": "cpu"},
                   "estimation": {"name": "shared", "preset": "cpu", "epochs": 1}})
@@ -79,6 +106,7 @@ def test_a_budget_that_ends_within_the_epochs_still_has_a_final(strategy: str, t
     epoch, final = search.items
     assert isinstance(epoch, SupernetEpoch) and isinstance(final, Candidate) and final.final_of == 0
     assert search.outcomes[1].score_kind == "scratch" and search.outcomes[1].ok
+    assert search.outcomes[1].metrics["parameters"] <= limit < max(sizes)
     assert final.architecture.document() == search.outcomes[0].payload["standby"]
 
 
