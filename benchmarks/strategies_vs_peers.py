@@ -55,7 +55,11 @@ OURS: Mapping[str, Mapping[str, Any]] = {
     "tpe, multivariate": {"name": "tpe", "preset": "multivariate"}, "tpe, cpu": {"name": "tpe", "preset": "cpu"},
     "smac": {"name": "smac"}, "smac, cpu": {"name": "smac", "preset": "cpu"},
 }
-AT_LENGTH = ("random_search", "tpe", "tpe, multivariate", "smac")       # of OURS, asked after MANY trials
+LONG: Mapping[str, Mapping[str, Any]] = {           # asked after MANY trials
+    **{name: OURS[name] for name in ("random_search", "tpe", "tpe, multivariate", "smac")},
+    "aging_evolution": {"name": "aging_evolution"}, "reinforce": {"name": "reinforce"}, "q_learning": {"name": "q_learning"},
+}
+PROPOSE_ALL = ("aging_evolution", "reinforce", "q_learning")        # they learn from what they proposed themselves
 PEERS = ("hyperopt", "optuna", "optuna_univariate", "optuna_group", "smac")
 SPACES: Mapping[str, Mapping[str, Any]] = {         # with conditions, and with numbers
     "chain, paper": {"kind": "chain", "preset": "paper"}, "vision, paper": {"kind": "vision", "preset": "paper"}}
@@ -103,11 +107,16 @@ def fresh(strategy: Mapping[str, Any], space: Any) -> Any:
 
 
 def suggestions(strategy: Mapping[str, Any], space: Any, told: int, repeats: int) -> list[float]:
-    """Processor milliseconds of each ask + tell after so many random trials with random scores."""
+    """Processor milliseconds of each ask + tell after so many trials with random scores: random ones, or its own."""
     asked, rng, times = fresh(strategy, space), Random(0), []
-    for trial, proposal in enumerate(space.sample_many(rng, told)):
-        asked.tell(Candidate(proposal.architecture, proposal.hyper, trial=trial), Outcome("done", rng.random()))
-    asked.load_state_dict({**asked.state_dict(), "proposed": told})
+    if strategy["name"] in PROPOSE_ALL:
+        for trial in range(told):
+            (work,) = asked.ask(1)
+            asked.tell(replace(work, trial=trial), Outcome("done", rng.random()))
+    else:
+        for trial, proposal in enumerate(space.sample_many(rng, told)):
+            asked.tell(Candidate(proposal.architecture, proposal.hyper, trial=trial), Outcome("done", rng.random()))
+        asked.load_state_dict({**asked.state_dict(), "proposed": told})
     for trial in range(told, told + repeats):
         start = time.process_time()
         (work,) = asked.ask(1)
@@ -136,9 +145,9 @@ def overhead(peer: Peer | None) -> Iterator[dict[str, Any]]:
 def many() -> Iterator[dict[str, Any]]:
     """Milliseconds of a suggestion after MANY trials, with conditions and numbers too."""
     spaces = {"choices": Flat(), **{name: parse_space(document)[1] for name, document in SPACES.items()}}
-    for name in AT_LENGTH:
+    for name, strategy in LONG.items():
         for of, space in spaces.items():
-            times = suggestions(OURS[name], space, MANY, REPEATS)
+            times = suggestions(strategy, space, MANY, REPEATS)
             yield {"strategy": name, "space": of, "ms": round(median(times), 2), "worst_ms": round(max(times), 2)}
 
 

@@ -145,7 +145,8 @@ def measured_table(arguments: argparse.Namespace) -> int:
 
 def arena(arguments: argparse.Namespace) -> int:
     first, count = bounded("first-seed", arguments.first_seed, 0, 10**9), bounded("seeds", arguments.seeds, 1, 10_000)
-    found = api.arena(arguments.table, arguments.landscape, [{"name": name} for name in arguments.strategies.split(",")],
+    wanted = [dict(zip(("name", "preset"), text.split(":", 1), strict=False)) for text in arguments.strategies.split(",")]
+    found = api.arena(arguments.table, arguments.landscape, wanted,
                       range(first, first + count), bounded("evaluations", arguments.evaluations, 1, 100_000))
     if not arguments.json:
         print(*found["words"], sep="\n")
@@ -236,7 +237,7 @@ def parser() -> argparse.ArgumentParser:
     made = add("arena", "strategies against each other on a measured table or a landscape", arena)
     made.add_argument("--table")
     made.add_argument("--landscape")
-    made.add_argument("--strategies", required=True, help="names with commas between")
+    made.add_argument("--strategies", required=True, help="names with commas between; name:preset takes a preset")
     made.add_argument("--seeds", type=int, default=20)
     made.add_argument("--first-seed", type=int, default=0)
     made.add_argument("--evaluations", type=int, default=200)

@@ -136,6 +136,14 @@ def test_the_arena_on_a_landscape() -> None:
     assert "Wilcoxon" in engine("arena", *given).stdout
 
 
+def test_the_arena_plays_presets() -> None:
+    given = ("--landscape", "L2", "--seeds", "2", "--evaluations", "40", "--strategies")
+    found = value("arena", *given, "tpe,tpe:cpu")
+    assert [row["strategy"] for row in found["strategies"]] == ["tpe", "tpe (preset=cpu)"]
+    assert found["strategies"][0]["curve"] != found["strategies"][1]["curve"]
+    assert fault("arena", *given, "tpe:magic")["path"].startswith("/strategies")
+
+
 @pytest.mark.parametrize(("arguments", "path"), [
     (("--table", "fashion", "--estimators", "flops,magic"), "/estimators"),
     (("--table", "fashion", "--estimators", "flops", "--sample", "1"), "/sample"),
