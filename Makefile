@@ -30,9 +30,9 @@ test: install-dev      ## all tests on SQLite, then those of the web application
 	@$(RUN) -m pytest -q -n 2 --dist worksteal
 	@$(RUN) -m nasweb.up.postgres $(RUN) -m pytest -q tests/apps
 
-conformance: install-dev  ## every strategy in every space, 10,000 architectures of each: all of the suites (most of an hour)
+conformance: install-dev  ## every strategy in every space, 10,000 architectures of each, every editor: all of the suites (an hour)
 	@NASWEB_CONFORMANCE=all $(RUN) -m pytest -q -n 2 --dist worksteal tests/engine/strategies/test_conformance.py \
-		tests/engine/spaces/test_conformance.py
+		tests/engine/spaces/test_conformance.py tests/flows/test_space_kinds.py
 
 help:                  ## this list
 	@sed -n 's/^\([a-z]*\):[^#]*## /  make \1\t/p' Makefile | expand -t 20
