@@ -32,7 +32,8 @@ test: install-dev      ## all tests on SQLite, then those of the web application
 
 conformance: install-dev  ## every strategy in every space, 10,000 architectures of each, every editor: all of the suites (an hour)
 	@NASWEB_CONFORMANCE=all $(RUN) -m pytest -q -n 2 --dist worksteal tests/engine/strategies/test_conformance.py \
-		tests/engine/spaces/test_conformance.py tests/flows/test_space_kinds.py
+		tests/engine/strategies/test_killed.py tests/engine/spaces/test_conformance.py \
+		tests/flows/test_space_kinds.py
 
 help:                  ## this list
 	@sed -n 's/^\([a-z]*\):[^#]*## /  make \1\t/p' Makefile | expand -t 20

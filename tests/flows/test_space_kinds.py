@@ -184,7 +184,7 @@ def test_from_a_new_search_to_the_editor_and_back(editor: Editor) -> None:
     editor.page.goto(f"{editor.origin}/searches/new/?space=composed&strategy=smac")
     editor.page.locator("[name=name]").first.fill("There and back")
     editor.page.locator("[name='budget.trials']").fill("7")
-    editor.page.get_by_role("button", name=re.compile("^Edit the space in the editor: Architecture and training")).click()
+    editor.page.get_by_role("button", name=re.compile("^Edit in the editor: Architecture and training")).click()
     editor.wait("window.nasweb?.space && document.querySelector('[data-stage]').dataset.drawn")
     editor.page.locator("[data-palette]").get_by_role("button", name="avg pool").click()
     assert "avg_pool" not in editor.document()["architecture"]["types"]

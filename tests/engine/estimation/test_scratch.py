@@ -26,7 +26,7 @@ from engine.nets.build import build
 from engine.registry import discover
 from engine.spec import Part, parse, parse_space
 from engine.training.data import Splits, load_splits
-from engine.training.task import Measure, accuracy
+from engine.training.task import Measure, accuracy, right
 from engine.training.trainer import Training
 from engine.work import Candidate, Outcome, Weights
 
@@ -174,7 +174,7 @@ def test_only_finals_read_the_test_set(here: Surroundings, data: Splits, monkeyp
         read.append(len(part))
         return measured(model, splits, part)
 
-    monkeypatch.setattr("engine.training.task.MEASURES", {"images": Measure(note)})
+    monkeypatch.setattr("engine.training.task.MEASURES", {"images": Measure(note, right)})
     missing: Any = None
     here.data = replace(data, test=missing)
     assert here.perform().status == "done" and set(read) == {len(data.validation)}
