@@ -115,8 +115,7 @@ def test_from_the_form_to_a_network_that_runs_anywhere(up: Up, page: Page, tmp_p
         assert seen == loaded
     assert violations(page) == []
     page.set_viewport_size({"width": 390, "height": 844})
-    page.wait_for_timeout(1000)
-    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    until(page, "document.documentElement.scrollWidth <= 390")
     assert complaints == []
 
     with page.expect_download(timeout=60_000) as download:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from itertools import combinations_with_replacement, product
 from random import Random
 from typing import Any
@@ -315,25 +314,6 @@ def test_a_cell_written_differently_computes_the_same() -> None:
         first, second = carried_over(found, blocks, again, moved, swapped)
         with torch.inference_mode():
             assert torch.allclose(first(images), second(images), rtol=1e-4, atol=1e-5)
-
-
-@pytest.mark.parametrize("preset", ["pnas", "nasnet"])
-def test_sampling_and_identity_are_quick(preset: str) -> None:
-    """Bounds wide enough for a busy machine; the promise is 20,000 a second and half a millisecond."""
-    found = space(preset=preset)
-    cells = [p.architecture for p in found.sample_many(Random(0), 2_000)]
-    best = min(_seconds(lambda: found.sample_many(Random(1), 2_000)) for _ in range(5))
-    assert 2_000 / best >= 20_000
-    single = space(preset=preset, cells="one")
-    cells = [p.architecture for p in single.sample_many(Random(0), 200)]
-    best = min(_seconds(lambda: [single.canonical(a) for a in cells]) for _ in range(5))
-    assert best / 200 <= 0.0005
-
-
-def _seconds(call: Any) -> float:
-    start = time.perf_counter()
-    call()
-    return time.perf_counter() - start
 
 
 PLAIN = [0, 0, "identity", "identity", "add"]
