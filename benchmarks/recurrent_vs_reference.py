@@ -17,7 +17,7 @@ from random import Random
 from typing import Any
 
 import torch
-from supernet_vs_reference import compared, weight_step
+from supernet_vs_reference import beside_alone, compared, weight_step
 from torch import Tensor, nn
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -136,9 +136,7 @@ def path_speed(width: int, streams: int, rounds: int) -> dict[str, Any]:
     def loss(scores: Tensor) -> Tensor:
         return nn.functional.cross_entropy(scores.flatten(0, 1), labels)
 
-    found = compared(lambda: weight_step(lambda: loss(nets[0](inputs, Choice(path))), nets[0], optimizers[0]),
-                     lambda: weight_step(lambda: loss(nets[1](inputs)), nets[1], optimizers[1]), max(rounds, 9))
-    return {"ms": found["ms"], "alone_ms": found["reference_ms"], "times_alone": round(1 / found["ratio"], 2)}
+    return beside_alone(nets, optimizers, path, inputs, loss, rounds)
 
 
 def main() -> None:

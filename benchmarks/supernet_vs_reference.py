@@ -17,7 +17,7 @@ import resource
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from random import Random
 from statistics import median
@@ -177,6 +177,14 @@ def memory(folder: Path, channels: int, cells: int, batch: int) -> dict[str, Any
             "times": round(found["ours"] / found["theirs"], 3)}
 
 
+def beside_alone(nets: Sequence[nn.Module], optimizers: Sequence[torch.optim.Optimizer], path: Any, inputs: Tensor,
+                 loss: Callable[[Tensor], Tensor], rounds: int) -> dict[str, Any]:
+    """A weight step of one path of the first network, a supernet, and of the second, which is that path alone."""
+    found = compared(lambda: weight_step(lambda: loss(nets[0](inputs, Choice(path))), nets[0], optimizers[0]),
+                     lambda: weight_step(lambda: loss(nets[1](inputs)), nets[1], optimizers[1]), max(rounds, 9))
+    return {"ms": found["ms"], "alone_ms": found["reference_ms"], "times_alone": round(1 / found["ratio"], 2)}
+
+
 def path_speed(channels: int, cells: int, batch: int, rounds: int) -> dict[str, Any]:
     space, shape = parse_space({"kind": "darts_cell", "preset": "search", "channels": channels, "layers": cells})[1], SHAPE
     path = space.path(space.sample(Random(0)).architecture)
@@ -190,9 +198,7 @@ def path_speed(channels: int, cells: int, batch: int, rounds: int) -> dict[str, 
     def loss(scores: Tensor) -> Tensor:
         return nn.functional.cross_entropy(scores, labels)
 
-    found = compared(lambda: weight_step(lambda: loss(nets[0](inputs, Choice(path))), nets[0], optimizers[0]),
-                     lambda: weight_step(lambda: loss(nets[1](inputs)), nets[1], optimizers[1]), max(rounds, 9))
-    return {"ms": found["ms"], "alone_ms": found["reference_ms"], "times_alone": round(1 / found["ratio"], 2)}
+    return beside_alone(nets, optimizers, path, inputs, loss, rounds)
 
 
 def main() -> None:

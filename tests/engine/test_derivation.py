@@ -10,8 +10,6 @@ import pytest
 
 from engine.derivation import DeriveOptions, answers, tuning, why
 from engine.errors import Invalid
-from engine.estimation import shared
-from engine.estimation.context import Interrupted
 from engine.options import options_of
 from engine.registry import discover
 from engine.run import run
@@ -20,6 +18,7 @@ from engine.spec import parse
 from engine.strategies.darts import Options
 from engine.training.sharing import SharingPlan
 from engine.work import Candidate, SupernetEpoch
+from tests.engine.cutting import to_the_end
 
 TABLES = {"normal": {"edges": [f"{i} to {j}" for j in range(2, 6) for i in range(j)],
                      "ops": [f"operation_{k}" for k in range(8)]}}
@@ -85,14 +84,8 @@ def test_a_search_with_removals_cut_at_every_step_is_the_unbroken_one(tmp_path: 
     def searched(name: str, **more: Any) -> Search:
         return run(spec, tmp_path / name, tmp_path / "data", "cpu", lambda event: None, **more)
 
-    whole, cuts = searched("whole"), 0
-    while True:
-        shared._resident.clear()
-        try:
-            cut = searched("cut", stop=lambda: True)
-            break
-        except Interrupted:
-            cuts += 1
+    whole = searched("whole")
+    cut, cuts = to_the_end(lambda: searched("cut", stop=lambda: True))
     assert cuts > 5 * 4 and [w.document() for w in cut.items] == [w.document() for w in whole.items]
     for trial, outcome in whole.outcomes.items():
         assert outcome.ok and (cut.outcomes[trial].score, cut.outcomes[trial].payload) == (outcome.score, outcome.payload)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
+from tests.flows.editing import Editor, opened, signed_in
 from tests.flows.test_make_up import Up
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
@@ -38,3 +40,15 @@ def page(up: Up, context: BrowserContext) -> Page:
     page = context.new_page()
     page.goto(up.run("manage.py", "sign_in_link").stdout.strip())
     return page
+
+
+@pytest.fixture(scope="module")
+def known(up: Up, browser: Browser) -> tuple[Any, str]:
+    """For the files that open the space editor: one person for the whole file."""
+    return signed_in(up, browser)
+
+
+@pytest.fixture
+def editor(browser: Browser, known: tuple[Any, str]) -> Iterator[Editor]:
+    with opened(browser, known) as made:
+        yield made

@@ -9,10 +9,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser
 
 from engine.registry import discover
-from tests.flows.editing import STAGE, Editor, opened, signed_in
+from tests.flows.editing import STAGE, Editor
 from tests.flows.test_main_job import violations
 from tests.flows.test_make_up import Up
 
@@ -25,17 +24,6 @@ def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
     yield started
     if started.process.poll() is None:
         started.interrupt()
-
-
-@pytest.fixture(scope="module")
-def known(up: Up, browser: Browser) -> tuple[Any, str]:
-    return signed_in(up, browser)
-
-
-@pytest.fixture
-def editor(browser: Browser, known: tuple[Any, str]) -> Iterator[Editor]:
-    with opened(browser, known) as made:
-        yield made
 
 
 OFTEN = {"chain", "darts_cell", "composed"}              # kinds whose forms have all that forms can have

@@ -16,7 +16,7 @@ from safetensors.torch import load_file
 
 from engine.constraints import KIND
 from engine.estimation import shared
-from engine.estimation.context import Context, Interrupted
+from engine.estimation.context import Context
 from engine.estimation.inherited import Heir
 from engine.events import Event
 from engine.nets.build import build
@@ -24,6 +24,7 @@ from engine.perform import perform, splits
 from engine.spec import Spec, parse
 from engine.training.task import accuracy
 from engine.work import Candidate, Outcome, SupernetEpoch, Weights
+from tests.engine.cutting import to_the_end
 
 torch.set_num_threads(1)
 DOCUMENT: dict[str, Any] = {
@@ -100,16 +101,10 @@ def test_its_learning_rate_is_a_tenth_without_warmup(home: Home) -> None:
 
 
 def test_cut_at_every_step_in_fresh_processes_it_is_the_unbroken_training(home: Home) -> None:
-    work, cuts = replace(HEIR, trial=9), 0
+    work = replace(HEIR, trial=9)
     unbroken, weights = home.perform(work), home.weights(9)
     shutil.rmtree(home.folder / "9")
-    while True:
-        shared._resident.clear()
-        try:
-            again = home.perform(work, stop=lambda: True)
-            break
-        except Interrupted:
-            cuts += 1
+    again, cuts = to_the_end(lambda: home.perform(work, stop=lambda: True))
     assert cuts == 5 and plain(again) == plain(unbroken)
     assert all(torch.equal(value, weights[name]) for name, value in home.weights(9).items())
 

@@ -11,8 +11,6 @@ import pytest
 import torch
 
 from engine.errors import Invalid
-from engine.estimation import shared
-from engine.estimation.context import Interrupted
 from engine.nets.progressive import Progressive
 from engine.options import options_of
 from engine.phases import Site
@@ -21,6 +19,7 @@ from engine.search import Search
 from engine.spec import parse, parse_space
 from engine.strategies.p_darts import Options, PDarts, kept, skip_dropout, stage_of
 from engine.work import Candidate, Outcome, SupernetEpoch
+from tests.engine.cutting import to_the_end
 
 torch.set_num_threads(1)
 SPACE = parse_space({"kind": "darts_cell", "preset": "cpu"})[1]
@@ -123,14 +122,8 @@ def test_a_search_cut_at_every_step_is_the_unbroken_one(tmp_path: Path) -> None:
     def searched(name: str, **more: Any) -> Search:
         return run(spec, tmp_path / name, tmp_path / "data", "cpu", lambda event: None, **more)
 
-    whole, cuts = searched("whole"), 0
-    while True:
-        shared._resident.clear()
-        try:
-            cut = searched("cut", stop=lambda: True)
-            break
-        except Interrupted:
-            cuts += 1
+    whole = searched("whole")
+    cut, cuts = to_the_end(lambda: searched("cut", stop=lambda: True))
     assert cuts >= 3 and [w.document() for w in cut.items] == [w.document() for w in whole.items]
     assert [type(work) for work in whole.items] == [SupernetEpoch] * 3 + [Candidate] * 2
     for trial, outcome in whole.outcomes.items():
