@@ -43,6 +43,12 @@ def test_torch_load_only_in_checkpoint_and_weights_only(path: Path) -> None:
             assert any(word.arg == "weights_only" and ast.unparse(word.value) == "True" for word in node.keywords)
 
 
+@pytest.mark.parametrize("path", files("tests"), ids=name)
+def test_no_test_measures_time(path: Path) -> None:
+    """A busy machine is no fault of the code: benchmarks tell seconds, tests tell counts and values."""
+    assert not re.search(r"\b(?:process_time|perf_counter)\(", path.read_text())
+
+
 def pages() -> list[Path]:
     found = [path for pattern in ("*.html", "*.js", "*.css", "*.svg") for path in ROOT.rglob(pattern)]
     folders = [path for path in found if path.relative_to(ROOT).parts[0] in ("templates", "static", "apps")]

@@ -96,10 +96,8 @@ def test_stop_takes_grandchildren_along(tmp_path: Path) -> None:
 def test_stop_does_not_wait_for_ever(tmp_path: Path) -> None:
     deaf = python(STUBBORN, tmp_path)
     until(lambda: "deaf" in log_of(tmp_path))
-    begun = time.monotonic()
     stop([deaf], 0.5)
-    assert not deaf.alive
-    assert time.monotonic() - begun < 5
+    assert deaf.popen is not None and deaf.popen.returncode == -9
 
 
 def test_stopped_twice_or_dead_already_is_no_error(tmp_path: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from typing import Any
 
 import pytest
@@ -49,9 +48,7 @@ def test_the_largest_space_of_a_kind_has_its_facts(browser: Client, kind: str) -
             largest[option["name"]] = option["bounds"][1]
         elif option["type"] == "subset":
             largest[option["name"]] = option["bounds"]
-    begun = time.perf_counter()
     found = ask(browser, json.dumps(largest))
-    assert time.perf_counter() - begun < 15
     if "errors" not in found and found["log10_size"]:
         assert found["log10_size"] < 1e9
 

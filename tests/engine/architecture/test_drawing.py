@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from functools import cache
 from random import Random
 from typing import Any
@@ -116,17 +115,6 @@ def test_the_cells_are_graphs_whose_operations_have_layers(kind: str, preset: st
         whole = all(len(found["details"][k]["layers"]) == 1 for k in lists)        # the cell is a layer of its own
         assert parts <= set(names) and (parts or whole), "the layers name the operations that they belong to"
         assert lists or number, "only what is part of the first picture may have no box of its own"
-
-
-@EVERY
-def test_drawing_is_quick(kind: str, preset: str) -> None:
-    space, architecture, _ = drawn(kind, preset)
-    times = []
-    for _ in range(5):
-        start = time.perf_counter()
-        draw(space, architecture, *INPUTS[data(kind)])
-        times.append(time.perf_counter() - start)
-    assert min(times) < 0.1
 
 
 class Twins:

