@@ -1,9 +1,10 @@
-// JSON as text in which places have lines: {value, lines: Map of JSON pointer to line, fault: {line, column, reason} or null}.
+// JSON as text in which places have lines: {value, lines: Map of JSON pointer to line, fault: {path, line, column, reason} or null}.
 
 const SPACE = /[ \t\r\n]*/y;
 const STRING = /"(?:[^"\\\u0000-\u001f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*"/y;
 const NUMBER = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/y;
 const WORD = /true|false|null/y;
+const INFINITE = /NaN|-?Infinity/y;
 const DEPTH = 32;
 
 class Fault extends Error {
@@ -17,6 +18,7 @@ class Reader {
   constructor(text) {
     this.text = text;
     this.at = 0;
+    this.path = "";                                  // of the value that was begun last
     this.lines = new Map();
   }
 
@@ -47,14 +49,24 @@ class Reader {
 
   value(path, depth) {
     this.space();
+    this.path = path;
     if (!this.lines.has(path)) this.lines.set(path, this.at);
     if (depth > DEPTH) throw new Fault(`is nested deeper than ${DEPTH} levels`, this.at);
     const sign = this.text[this.at];
     if (sign === "{") return this.object(path, depth);
     if (sign === "[") return this.array(path, depth);
+    const from = this.at;
     const found = this.take(sign === '"' ? STRING : /[a-z]/.test(sign ?? "") ? WORD : NUMBER);
-    if (!found) throw new Fault(sign === undefined ? "the document ends too early" : "a value is missing here", this.at);
-    return JSON.parse(found);
+    if (!found) throw new Fault(this.missing(sign), from);
+    const read = JSON.parse(found);
+    if (typeof read === "number" && !Number.isFinite(read)) throw new Fault(`is ${found.slice(0, 20)}, which is not finite`, from);
+    return read;
+  }
+
+  missing(sign) {
+    if (sign === undefined) return "the document ends too early";
+    const name = this.take(INFINITE);
+    return name ? `is ${name}; allowed: finite numbers` : "a value is missing here";
   }
 
   object(path, depth) {
@@ -67,8 +79,9 @@ class Reader {
       const key = this.take(STRING);
       if (key === null) throw new Fault("a key in quotes is missing here", begun > this.text.length ? begun : this.at);
       const name = JSON.parse(key);
-      if (Object.hasOwn(built, name)) throw new Fault(`repeats the key ${key}`, from);
       const place = `${path}/${name.replaceAll("~", "~0").replaceAll("/", "~1")}`;
+      this.path = place;
+      if (Object.hasOwn(built, name)) throw new Fault(`repeats the key ${key}`, from);
       this.lines.set(place, from);
       this.expect(":");
       Object.defineProperty(built, name, { value: this.value(place, depth + 1), enumerable: true, writable: true, configurable: true });
@@ -97,10 +110,12 @@ export function read(text) {
   try {
     value = reader.value("", 0);
     reader.space();
+    reader.path = "";
     if (reader.at < text.length) throw new Fault("nothing may follow the document", reader.at);
   } catch (error) {
     if (!(error instanceof Fault)) throw error;
-    fault = { line: lineOf(text, error.at), column: error.at - text.lastIndexOf("\n", error.at - 1), reason: error.message };
+    const column = error.at - text.lastIndexOf("\n", error.at - 1);
+    fault = { path: reader.path, line: lineOf(text, error.at), column, reason: error.message };
   }
   const lines = new Map([...reader.lines].map(([path, at]) => [path, lineOf(text, at)]));
   return { value, lines, fault };

@@ -89,6 +89,35 @@ def test_a_fault_points_at_the_field_the_node_and_the_line(editor: Editor) -> No
     assert editor.page.locator(".bad:not(.notice), [aria-invalid]").count() == 0
 
 
+@pytest.mark.parametrize("value", ["NaN", "-Infinity", "1e999", "[" * 64 + "]" * 64, ""])
+def test_a_fault_of_the_text_points_at_the_field_and_the_node_too(editor: Editor, value: str) -> None:
+    editor.open("/spaces/new/?kind=chain")
+    editor.typed(f'{{"kind": "chain",\n "max_layers": {value}}}')
+    problems = editor.page.locator("[data-problems]")
+    problems.get_by_role("button", name=re.compile("^Field: Line 2, column")).click()
+    assert editor.page.evaluate("document.activeElement.name") == "space.chain.max_layers"
+    assert editor.page.locator("[name='space.chain.max_layers']").get_attribute("aria-invalid") == "true"
+    problems.get_by_role("button", name=re.compile("^Node: Line 2, column")).click()
+    assert editor.page.evaluate("document.activeElement.dataset.option") == "max_layers"
+    problems.get_by_role("button", name=re.compile("^Line 2")).click()
+    assert editor.page.locator("[data-gutter] .bad").inner_text() == "2"
+
+
+def test_a_circle_of_conditions_points_at_field_node_and_line(editor: Editor) -> None:
+    editor.open("/spaces/new/?kind=composed")
+    rows = [{"name": name, "kind": "real", "low": 0.1, "high": 0.2, "when": [{"name": other, "at_least": 0.15}]}
+            for name, other in (("lr", "momentum"), ("momentum", "lr"))]
+    editor.typed(json.dumps({"kind": "composed", "architecture": {"kind": "chain"}, "hyper": rows}))
+    problems = editor.page.locator("[data-problems]")
+    problems.get_by_text("circle of conditions").first.wait_for()
+    problems.get_by_role("button", name=re.compile("^Field: Hyper")).first.click()
+    assert editor.page.evaluate("document.activeElement.name").startswith("space.composed.hyper/0/when/0/")
+    problems.get_by_role("button", name=re.compile("^Node: Hyper")).first.click()
+    assert editor.focused() == "hyper/0"
+    problems.get_by_role("button", name=re.compile("^Line ")).first.click()
+    assert editor.page.evaluate("document.activeElement.id") == "space-json"
+
+
 @pytest.mark.parametrize(("text", "line"), [
     ('{"kind": "chain",\n "max_layers": }', 2), ('{"kind": "chain",\n\n "max_layers": 4,\n "max_layers": 5}', 4),
     ('{"kind": "chain"', 1), ("[]", 1), ('{"kind": "chain"} x', 1), ('{\n"kind": "nas_bench_201"}', 2),

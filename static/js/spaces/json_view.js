@@ -19,14 +19,14 @@ export class JsonView {
     const object = typeof value === "object" && value !== null && !Array.isArray(value);
     this.lines = lines;
     if (fault) space.replace(space.value, this, fault);
-    else if (!object) space.replace(space.value, this, { line: 1, column: 1, reason: "the document must be an object" });
+    else if (!object) space.replace(space.value, this, { path: "", line: 1, column: 1, reason: "the document must be an object" });
     else if (value.kind !== space.kind.name) space.replace(space.value, this, this.strange(value.kind, space.kind.name));
     else space.replace(value, this);
   }
 
   strange(kind, own) {
     const reason = `the kind must be ${JSON.stringify(own)} here; import the document to edit another kind`;
-    return { line: lineAt(this.lines, "/kind"), column: 1, reason };
+    return { path: "/kind", line: lineAt(this.lines, "/kind"), column: 1, reason };
   }
 
   show(space) {

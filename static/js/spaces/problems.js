@@ -12,22 +12,20 @@ function sentence({ path, reason, allowed }) {
 export class Problems {
   // views: {form, json, canvas, palette, steppers}; open: shows a tab
   constructor(host, views, open) {
-    Object.assign(this, { host, views, open, errors: [] });
+    Object.assign(this, { host, views, open });
   }
 
-  // A fault of the text itself has a line, faults of the document have pointers.
+  // A fault of the text itself has a line of its own; form and diagram, which show the last text that could be read, say where.
   show(errors, fault = null) {
-    this.errors = errors;
     const byOption = new Map();
     const byLine = new Map();
-    const rows = fault ? [this.row(`Line ${fault.line}, column ${fault.column}: ${fault.reason}.`, null, fault.line)] : [];
-    if (fault) byLine.set(fault.line, [`${capital(fault.reason)}.`]);
-    for (const error of errors) {
-      const text = sentence(error);
+    const rows = [];
+    for (const error of fault ? [fault] : errors) {
+      const text = fault ? `Line ${fault.line}, column ${fault.column}: ${fault.reason}.` : sentence(error);
       const option = this.views.form.place(error.path);
-      const line = this.views.json.line(error.path);
-      byOption.set(option, [...(byOption.get(option) ?? []), text]);
-      byLine.set(line, [...(byLine.get(line) ?? []), text]);
+      const line = fault?.line ?? this.views.json.line(error.path);
+      if (option) byOption.set(option, [...(byOption.get(option) ?? []), text]);
+      byLine.set(line, [...(byLine.get(line) ?? []), fault ? `${capital(fault.reason)}.` : text]);
       rows.push(this.row(text, option, line));
     }
     for (const view of [this.views.form, this.views.canvas, this.views.palette, this.views.steppers]) view.mark(byOption);
