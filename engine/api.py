@@ -35,7 +35,7 @@ from engine.run import comparison, finished_event, summary
 from engine.search import Search
 from engine.spaces.composed import searchable
 from engine.spaces.facts import facts as facts_of
-from engine.spec import Spec, incompatible, parse, parse_space, parse_text, unperformed, unreadable
+from engine.spec import Spec, incompatible, misread, parse, parse_space, parse_text, unperformed, unreadable
 from engine.spec import reads as kinds_read
 from engine.work import Candidate, Outcome, Selection, Work, work_from
 
@@ -43,9 +43,9 @@ __all__ = [
     "EPOCHS", "Architecture", "Candidate", "Entry", "Event", "Invalid", "Outcome", "Problem", "Search", "Selection",
     "Spec", "Work", "arena", "arena_fields", "arena_run", "arena_summary", "comparison", "compatible", "convert",
     "correlate", "correlations", "datasets", "describe", "draw", "entry", "estimations", "estimators", "facts",
-    "finished_event", "incompatible", "inspect", "keep_correlations", "leaderboard", "measure", "parse", "parse_space",
-    "parse_text", "parts", "performed", "readable", "reading", "reads", "row", "sample", "space_document", "spaces",
-    "strategies", "summary", "table", "tables", "texts", "training", "work_from",
+    "finished_event", "incompatible", "inspect", "keep_correlations", "leaderboard", "measure", "misread", "parse",
+    "parse_space", "parse_text", "parts", "performed", "readable", "reading", "reads", "row", "sample", "space_document",
+    "spaces", "strategies", "summary", "table", "tables", "texts", "training", "work_from",
 ]
 
 BLOCK = 512                                     # architectures drawn at once

@@ -15,6 +15,7 @@ from engine.constraints import Constraints
 from engine.errors import Invalid, Problem, fail
 from engine.filter import Filter
 from engine.registry import Entry, discover
+from engine.streams import too_short
 
 VERSION = 1
 MAX_BYTES, MAX_DEPTH, MAX_KEYS, MAX_SEED = 1024 * 1024, 32, 500, 2**53
@@ -244,6 +245,20 @@ def _misfits(take: Mapping[str, Any]) -> Iterator[Problem]:
         yield from fits(take["space"], dataset)
     if suits := getattr(take["strategy"].options, "suits", None):
         yield from suits(kind)
+    yield from _too_short(space, take["strategy"], take["estimation"], take["dataset"], {})
+
+
+def misread(spec: Spec, held: Mapping[str, Any]) -> list[Problem]:
+    """What is wrong with a search on an upload of which `inspect` told this."""
+    return list(_too_short(spec.space, spec.strategy, spec.estimation, spec.dataset, held))
+
+
+def _too_short(space: Any, strategy: Part, estimation: Part, dataset: Part, held: Mapping[str, Any]) -> Iterator[Problem]:
+    """Of a text that the strategy's shared weights are trained on, as far as its length is known."""
+    learnt, share = getattr(dataset.options, "learnt", None), getattr(estimation.options, "arch_share", None)
+    if learnt and share and "supernet" in discover("strategies")[strategy.name].facts["asks"]:
+        if problem := too_short(space, learnt(held), dataset.options.length, share):
+            yield problem
 
 
 def _untimed(take: Mapping[str, Any]) -> Iterator[Problem]:

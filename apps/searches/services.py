@@ -32,6 +32,8 @@ def create(user: Any, document: Any, key: str | None = None, source: Search | No
     """A new search from a document; the same key gives the same search. Raises api.Invalid."""
     spec = api.parse(document)
     upload = read_by(user, spec.document()["dataset"])
+    if upload and (problems := api.misread(spec, upload.facts)):
+        raise api.Invalid(*problems)
     key = (key or uuid.uuid4().hex)[:100]
     try:
         with transaction.atomic():

@@ -36,6 +36,11 @@ class Characters:
         """The shape of an input and the number of classes, of whatever text."""
         return (self.length,), len(ALPHABET)
 
+    def learnt(self, held: Mapping[str, Any]) -> int:
+        """How many characters with a next one networks learn from: of an upload that `inspect` told of, else at most."""
+        read = min(self.characters, held.get("characters", self.characters))
+        return learning(read - round(TEST * read), self.validation, self.train_limit) - 1
+
     def text(self, read: str) -> Text:
         """What was read, as data. Raises Unavailable if it is too short."""
         codes = encoded(read[:self.characters])
@@ -43,6 +48,12 @@ class Characters:
             raise Unavailable(f"the text has {len(codes):,} characters; {FEWEST:,} are the fewest to learn from")
         border = len(codes) - round(TEST * len(codes))
         return Text(codes[:border], codes[border:], ALPHABET, self.length)
+
+
+def learning(count: int, validation: float, limit: int | None) -> int:
+    """How many characters of a text without its test are to learn from; the others are held out, or over the limit."""
+    border = count - max(2, round(validation * count))
+    return border if limit is None else min(border, limit)
 
 
 def encoded(text: str) -> Codes:

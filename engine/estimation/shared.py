@@ -19,6 +19,7 @@ from engine.options import choice, integer, real
 from engine.phases import Site
 from engine.registry import discover, estimation
 from engine.rng import stream_seed
+from engine.streams import too_short
 from engine.work import Candidate, Outcome, ScoreKind, SupernetEpoch
 
 if TYPE_CHECKING:                               # reached in `perform`: declaring must not import torch
@@ -109,7 +110,10 @@ class Supernets:
 
         if state is not None and state["identity"] != self.identity:
             raise RuntimeError("the shared weights belong to another search")
-        context, wanted = self.context, self.context.spec.strategy.options
+        context, wanted, data = self.context, self.context.spec.strategy.options, self.context.data
+        if data.kind == "text" and (problem := too_short(context.space, len(data.train), data.shape[0],
+                                                         self.options.arch_share)):
+            raise Invalid(problem)
         make_deterministic()
         seed_torch(self.seed, cuda=False)                   # built on the CPU, so equal for every device
         site = Site(context.space, wanted, context.data.shape, len(context.data.classes), self.seed, context.device,

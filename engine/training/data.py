@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from engine.datasets.arrays import Arrays, Data, Table, Text
+from engine.datasets.characters import learning
 from engine.errors import Unavailable
 from engine.rng import stream_seed
 
@@ -113,14 +114,14 @@ def _drawn(examples: Any, marks: Any, test_examples: Any, test_marks: Any, valid
 def _cut(data: Text, validation: float, train_limit: int | None, device: str) -> tuple[Split, Split, Split]:
     """Three stretches of text, each in its order; nothing is drawn, so that no stretch has seen what another holds."""
     codes = torch.from_numpy(data.codes)
-    border = len(codes) - max(2, round(validation * len(codes)))
+    border = learning(len(codes), validation, None)
     if border < 2:
         raise Unavailable("the text is too short to hold out validation characters")
 
     def part(codes: Tensor, first: int) -> Split:
         return Split(codes[:-1].to(device), codes[1:].long().to(device), torch.arange(first, first + len(codes) - 1))
 
-    learnt = codes[:border] if train_limit is None else codes[:min(border, train_limit)]
+    learnt = codes[:learning(len(codes), validation, train_limit)]
     return part(learnt, 0), part(codes[border:], border), part(torch.from_numpy(data.test_codes), len(codes))
 
 

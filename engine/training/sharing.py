@@ -19,6 +19,7 @@ from torch.nn.functional import cross_entropy
 from engine.errors import NonFinite
 from engine.nets.sampler import Draw, Sampler
 from engine.rng import stream, stream_seed
+from engine.streams import portions
 from engine.training.data import Split, Splits
 from engine.training.held import holding
 from engine.training.task import MEASURES, Task, task_of
@@ -63,7 +64,7 @@ def parted(splits: Splits, share: float, seed: int) -> tuple[Splits, Splits]:
     """The training examples in two: w-train, from which the shared weights learn, and arch-val, by which architectures
     are chosen. The seed draws them; a text is cut. Validation and test examples are in neither."""
     count, text = len(splits.train), splits.kind == "text"
-    held = min(count - 2, max(2, round(share * count)))
+    learning, _ = portions(count, share)
     generator = torch.Generator().manual_seed(stream_seed(seed, "arch-val"))
     order = torch.arange(count) if text else torch.randperm(count, generator=generator)
 
@@ -72,7 +73,7 @@ def parted(splits: Splits, share: float, seed: int) -> tuple[Splits, Splits]:
         train = splits.train
         return replace(splits, train=Split(train.inputs[places], train.labels[places], train.indices[chosen]))
 
-    return part(order[:count - held]), part(order[count - held:])
+    return part(order[:learning]), part(order[learning:])
 
 
 def optimizer_of(plan: SharingPlan, weights: Sequence[nn.Parameter],

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from engine.errors import Invalid
-from engine.spec import parse, parse_text
+from engine.spec import misread, parse, parse_text
 
 MINIMAL: dict[str, Any] = {"space": {"kind": "chain"}, "strategy": {"name": "random_search"}, "dataset": {"name": "digits"}}
 
@@ -124,3 +124,32 @@ def test_a_strategy_needs_an_estimation_that_does_what_it_asks_for() -> None:
     assert problem.allowed == "one of shared"
     assert parse({**document, "strategy": {"name": "random_search"}}).estimation.name == "scratch"
     assert parse({**document, "strategy": {"name": "random_search"}, "estimation": {"name": "shared"}})
+
+
+SHARED_TEXT: dict[str, Any] = {"space": {"kind": "recurrent_cell", "preset": "cpu"}, "strategy": {"name": "darts"},
+                               "dataset": {"name": "stdlib_text", "train_limit": 100, "length": 32}}
+
+
+def test_a_text_too_short_for_shared_weights_is_refused_with_the_lengths_that_fit() -> None:
+    with pytest.raises(Invalid) as caught:
+        parse(SHARED_TEXT)
+    [problem] = caught.value.problems
+    assert problem.path == "/dataset/length" and problem.allowed.startswith("2 to 24, or 128 characters")
+    assert parse({**SHARED_TEXT, "dataset": {**SHARED_TEXT["dataset"], "length": 24}}).strategy.name == "darts"
+    assert parse({**SHARED_TEXT, "dataset": {**SHARED_TEXT["dataset"], "train_limit": 129}}).strategy.name == "darts"
+    few = {"name": "stdlib_text", "characters": 1000, "length": 203}
+    assert paths({**SHARED_TEXT, "dataset": few}) == {"/dataset/length"}
+    assert parse({**SHARED_TEXT, "dataset": {**few, "length": 202}})
+
+
+def test_a_short_text_will_do_where_no_batch_norm_stands_between_shared_weights() -> None:
+    assert parse({**SHARED_TEXT, "space": {**SHARED_TEXT["space"], "search_norm": False}})
+    assert parse({**SHARED_TEXT, "strategy": {"name": "random_search"}, "estimation": {"name": "shared"}})
+
+
+def test_an_upload_is_measured_as_long_as_it_is() -> None:
+    """Until it is looked into, it may have as many characters as are read."""
+    spec = parse({**SHARED_TEXT, "dataset": {"name": "text_file", "sha256": "0" * 64, "length": 500}})
+    [problem] = misread(spec, {"characters": 1100})
+    assert problem.path == "/dataset/length" and problem.allowed.startswith("2 to 222,")
+    assert not misread(spec, {"characters": 3000}) and not misread(spec, {}) and not misread(parse(MINIMAL), {})

@@ -161,6 +161,20 @@ def test_a_search_reads_only_uploads_of_its_owner(browser: Client, stranger: Cli
         searches.create(person, document("0" * 64))
 
 
+def test_an_upload_too_short_for_shared_weights_is_refused_beside_its_length(browser: Client, person: Any) -> None:
+    upload = stored(person, content=TEXT[:1200])
+    own = document(upload.sha256)
+    wanted = {**own, "strategy": {"name": "darts"}, "dataset": {**own["dataset"], "length": 300}}
+    with pytest.raises(api.Invalid, match="is too long for 971 characters") as caught:
+        searches.create(person, wanted)
+    assert [problem.path for problem in caught.value.problems] == ["/dataset/length"]
+    page = browser.post("/searches/new/", {"document": json.dumps(wanted)})
+    assert page.status_code == 422
+    assert "2 to 242" in page.content.decode()
+    wanted["dataset"]["length"] = 242
+    assert searches.create(person, wanted).upload == upload
+
+
 def test_an_upload_that_a_search_reads_stays(browser: Client, person: Any) -> None:
     upload = stored(person)
     searches.create(person, document(upload.sha256))

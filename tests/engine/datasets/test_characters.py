@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -10,6 +12,7 @@ from hypothesis import strategies as st
 from engine import options
 from engine.datasets.characters import ALPHABET, UNKNOWN, Characters, encoded
 from engine.errors import Invalid, Unavailable
+from engine.training.data import split
 
 
 def decoded(codes: np.ndarray) -> str:
@@ -42,6 +45,14 @@ def test_no_more_is_read_than_asked_for() -> None:
 def test_too_short_a_text_is_unavailable() -> None:
     with pytest.raises(Unavailable, match="999 characters"):
         Characters().text("a" * 999)
+
+
+@pytest.mark.parametrize("given", [{}, {"characters": 1500}, {"validation": 0.5}, {"train_limit": 100}])
+def test_how_much_is_learnt_from_is_known_before_anything_is_read(given: dict[str, Any]) -> None:
+    options = Characters(**given)
+    parts = split(options.text("a" * 2000), options.validation, options.train_limit, 0)
+    assert options.learnt({"characters": 2000}) == len(parts.train)
+    assert options.learnt({}) >= options.learnt({"characters": 2000})
 
 
 @pytest.mark.parametrize("bad", [{"characters": 10}, {"length": 1}, {"validation": 0.9}, {"train_limit": 1}])

@@ -91,3 +91,16 @@ def test_the_recurrent_preset_is_that_of_the_paper() -> None:
     space = parse_space({"kind": "recurrent_cell", "preset": "search"})[1]
     table = space.supernet((35,), 100).tables["cell"]
     assert (len(table.edges), len(table.ops)) == (36, 5)
+
+
+def test_an_uploaded_text_that_turns_out_too_short_is_refused_before_its_first_step(tmp_path: Path) -> None:
+    """Where nobody has looked into the file before, the first epoch says it, not torch."""
+    text = tmp_path / "data/uploads" / ("0" * 64)
+    text.parent.mkdir(parents=True)
+    text.write_text("to be or not to be; " * 60)
+    spec = parse({"space": CELL, "dataset": {"name": "text_file", "sha256": "0" * 64, "length": 300},
+                  "strategy": {"name": "darts", "epochs": 1}, "estimation": {"name": "shared", "preset": "cpu"}})
+    search = run(spec, tmp_path / "search", tmp_path / "data", "cpu", lambda event: None)
+    [outcome] = search.outcomes.values()
+    assert outcome.metrics["error_kind"] == "infeasible" and not outcome.spend.get("epochs")
+    assert outcome.metrics["error"].startswith("/dataset/length: is too long for 971 characters to learn from")
