@@ -27,6 +27,7 @@ class AlphaSearch:
         self.phases = Phases(options.epochs)
         self.watch = Watch(options)
         self.searched: int | None = None        # epochs before the first removal; None until then
+        self.begun = 0                          # of these, how many the supernet has behind it
         self.ranked = False
 
     def ask(self, slots: int) -> list[Work]:
@@ -40,7 +41,7 @@ class AlphaSearch:
             found, because = report["derived"], why(report)
         else:
             found = self.watch.keep or report["derived"]
-            because = self.watch.alarm or f"What the alphas stand for after {self.phases.asked:,} epochs."
+            because = self.watch.alarm or f"What the alphas stand for after {self.phases.asked:,} epochs{self.within}."
         work = self.phases.ranked(Architecture(**found), how="derived", why=because)
         return [work] if work else []
 
@@ -51,13 +52,13 @@ class AlphaSearch:
         if self.searched is not None:
             return pictures(work, report) + answers(work, report)
         before = len(self.watch.trials)
-        events = self.watch.hear(work, report)
+        events = self.watch.hear(work, report) if self._counts(work.index) else []
         if self.watch.alarm:
             self.phases.stop()
         elif self.watch.back is not None:
             self.phases.back(self.watch.trials[-1], before - self.watch.back)
         if self.phases.ended and self.options.derivation == "perturbation":
-            self.searched = self.phases.heard
+            self.searched, self.begun = self.phases.heard, self.phases.behind
             self.phases.extend(report["rounds"] * self.options.tuning_epochs)
         return pictures(work, report) + events
 
@@ -67,9 +68,18 @@ class AlphaSearch:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self.phases.asked, self.ranked = state["asked"], state["ranked"]
 
+    @property
+    def within(self) -> str:
+        """More of how an architecture was derived, for people."""
+        return ""
+
+    def _counts(self, epoch: int) -> bool:
+        """Whether an early stop looks at this epoch (from 0)."""
+        return True
+
     def _settings(self) -> dict[str, Any]:
         settings = self.watch.settings
         if self.searched is None:
             return settings
-        more = tuning(self.options, self.searched, self.phases.heard - self.searched, self.phases.reports["rounds"])
+        more = tuning(self.options, self.begun, self.phases.heard - self.searched, self.phases.reports["rounds"])
         return {**settings, **more, "plan": {**settings.get("plan", {}), **more["plan"]}}

@@ -83,6 +83,7 @@ class Phases:
         self.trained: int | None = None         # the trial of the newest epoch that succeeded
         self.reports: Mapping[str, Any] = {}    # its payload
         self.heard = 0
+        self.behind = 0                         # of these epochs, those that the newest state has behind it
 
     @property
     def waiting(self) -> bool:
@@ -115,7 +116,7 @@ class Phases:
 
     def back(self, trial: int, epochs: int) -> None:
         """Go on from that trial's epoch; those since then, so many, are asked again."""
-        self.trained, self.epochs = trial, self.epochs + epochs
+        self.trained, self.epochs, self.behind = trial, self.epochs + epochs, self.behind - epochs
 
     def ranked(self, architecture: Architecture, **origin: Any) -> Candidate | None:
         """An architecture to score with the shared weights; None where there are none."""
@@ -131,7 +132,7 @@ class Phases:
         if not outcome.ok:
             self.stop()
             return False
-        self.trained, self.reports = work.trial, outcome.payload
+        self.trained, self.reports, self.behind = work.trial, outcome.payload, self.behind + 1
         return True
 
 

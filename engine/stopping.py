@@ -84,8 +84,8 @@ class Watch:
                 note = self._return(back)
             elif back is not None:
                 self.keep, self.kept = self.derived[back], self.trials[back]
-                self.alarm = (f"The curvature grew over {o.stop_factor:g} times since epoch {back + 1}: alphas are about "
-                              f"to collapse. Stopped, and back to what was derived then. "
+                self.alarm = (f"The curvature grew over {o.stop_factor:g} times since epoch {back + 1} of the supernet: "
+                              f"alphas are about to collapse. Stopped, and back to what was derived then. "
                               f"More weight decay of the shared weights makes this later.")
         else:
             found.append(series("Skips until the alarm", skips=report["skips"], limit=o.stop_skips))

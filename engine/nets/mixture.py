@@ -49,12 +49,12 @@ class Mixture:
         relaxed = self.supernet.relaxed
         self.alphas = Alphas(relaxed.tables, site.seed, site.device, lr=learning.lr, betas=learning.betas,
                              weight_decay=learning.weight_decay, left=left)
-        everything = left or relaxed.everything
-        self.weigh = weigh or (lambda alphas, step: Choice(everything, alphas.probabilities()))
+        self.everything = left or relaxed.everything
+        self.weigh = weigh or (lambda alphas, step: Choice(self.everything, alphas.probabilities()))
         self.derive = derive or Alphas.strengths
         self.removals: Perturbation | None = None
         if getattr(site.options, "derivation", "magnitude") == "perturbation":
-            self.removals = Perturbation(site, self.completed)
+            self.removals = Perturbation(site, self.completed, left)
             self.opening = self.removals.opening
 
     def draw(self, step: Step) -> Sequence[Draw]:
@@ -65,7 +65,7 @@ class Mixture:
 
     def learn(self, step: Step) -> None:
         if self.removals and step.closing:
-            whole = Choice(self.supernet.relaxed.everything, self.alphas.fixed())
+            whole = Choice(self.everything, self.alphas.fixed())
             self.removals.answer(step, self.removals.applied(whole), self.derive(self.alphas))
         elif step.epoch >= self.learning.after and not (self.removals and self.removals.complete):
             self.alphas.move(self._gradients(step))

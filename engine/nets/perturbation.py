@@ -35,18 +35,19 @@ class Question(NamedTuple):
 
 
 class Perturbation:
-    """The rounds of a search, what was decided so far, and the step of `site`'s round, if it is one of these."""
+    """The rounds of a search, what was decided so far, and the step of `site`'s round, if it is one of these. `given`: the
+    columns of each row, where the supernet has no more than some of them; a row with one is not asked about."""
 
-    def __init__(self, site: Site, completed: Callable[[Path], Path]) -> None:
+    def __init__(self, site: Site, completed: Callable[[Path], Path], given: Path | None = None) -> None:
         self.space, self.completed = site.space, completed
         relaxed = site.space.supernet(site.shape, site.classes)
         self.tables = relaxed.tables
-        self.columns = choosable(self.space, self.tables)
+        self.given, self.columns = given or relaxed.everything, choosable(self.space, self.tables)
         nodes = dict.fromkeys(found for node in relaxed.graph if (found := heard(relaxed, node)))
         self.rounds = self._questions(site.seed, list(nodes))
         number = site.settings.get("round")
         self.now: list[Question] = [] if number is None else self.rounds[number]
-        self.left: dict[str, Rows] = {name: [list(range(len(t.ops))) for _ in t.edges] for name, t in self.tables.items()}
+        self.left: dict[str, Rows] = {name: [list(row) for row in self.given[name]] for name in self.tables}
         self.without: dict[str, Rows] = {name: [[None] * (1 + len(t.ops)) for _ in t.edges]
                                          for name, t in self.tables.items()}    # accuracies; last: without the edge
         self.agreed = self.asked = 0            # operations that are those of the largest strength, and all decided ones
@@ -115,7 +116,8 @@ class Perturbation:
         for name, table in self.tables.items():
             rng = stream(seed, "order of removals", name)
             order = rng.sample(range(len(table.edges)), len(table.edges))
-            edges.append([Question(name, (row,), self.columns[name]) for row in order])
+            asked = [row for row in order if len(self.given[name][row]) > 1]
+            edges.append([Question(name, (row,), self._choices(name, row)) for row in asked])
             choosing = [rows for owner, rows in nodes if owner == name and not all(path[name][row] for row in rows)]
             joins.append([Question(name, rows) for rows in rng.sample(choosing, len(choosing))])
         return [[questions[k] for questions in part if k < len(questions)]
@@ -142,5 +144,8 @@ class Perturbation:
         path: Path = self.space.path(self.space.derived(strengths))
         return path
 
+    def _choices(self, name: str, row: int) -> tuple[int, ...]:
+        return tuple(k for k in self.columns[name] if k in self.given[name][row])
+
     def _fixed(self, name: str, row: int) -> bool:
-        return len(self.left[name][row]) < len(self.tables[name].ops)
+        return len(self.left[name][row]) < max(2, len(self.given[name][row]))

@@ -23,7 +23,8 @@ NONE, SKIP = "none", "skip_connect"
 
 class Stage(NamedTuple):
     """`layers`: cells; `left`: columns of each row, all if None; `keep`: how many of a row outlive the stage; `dropout` on
-    skips at first, over `epochs` of the stage; `most`: skips that an architecture may have."""
+    skips at first, over `epochs` of the stage; `most`: skips that an architecture may have (None: any); `last`: the one that
+    is watched and derived from."""
 
     layers: int
     left: Path | None
@@ -31,7 +32,8 @@ class Stage(NamedTuple):
     dropout: float
     fading: float
     epochs: int
-    most: int
+    most: int | None
+    last: bool = True
 
 
 def dropped(stage: Stage, epoch: int, after: int) -> float:
@@ -95,6 +97,7 @@ class Progressive(Mixture):
         self.stage, self.left = stage, stage.left or relaxed.everything
         super().__init__(site, learning, weigh=self._dropping, derive=self._derived,
                          relaxed=with_dropout(relaxed) if stage.dropout else relaxed, left=stage.left)
+        self.watched = self.watched and stage.last
         self.supernet.confine(self.left)
         self.drops = [module for module in self.supernet.modules() if isinstance(module, nn.Dropout)]
 
@@ -108,7 +111,10 @@ class Progressive(Mixture):
         return Choice(self.left, alphas.probabilities())
 
     def _derived(self, alphas: Alphas) -> Strengths:
-        return capped(self.space, alphas.strengths(), self.supernet.relaxed.tables, self.stage.most)
+        strengths = alphas.strengths()
+        if self.stage.most is None:
+            return strengths
+        return capped(self.space, strengths, self.supernet.relaxed.tables, self.stage.most)
 
 
 def path_of(rows: Mapping[str, Sequence[Sequence[int]]] | None) -> Path | None:

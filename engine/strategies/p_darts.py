@@ -6,12 +6,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from engine.architecture.architecture import Architecture
+from engine.alpha_search import AlphaOptions, AlphaSearch
 from engine.errors import Problem
 from engine.events import Event
 from engine.insight import heat, shown
 from engine.options import integer, rate, real
-from engine.phases import Phases, Site, SupernetOptions, pictures
+from engine.phases import Site
 from engine.registry import discover, strategy
 from engine.spaces.space import Space
 from engine.work import Outcome, SupernetEpoch, Work
@@ -21,7 +21,7 @@ if TYPE_CHECKING:                               # imports torch
 
 
 @dataclass(frozen=True)
-class Options(SupernetOptions):
+class Options(AlphaOptions):
     epochs: int = integer(75, low=1, high=10_000, paper=75, help="Epochs of all stages together; each has as many.")
     batch_size: int = integer(96, low=2, high=8192, paper=96, help="Examples in one step of the shared weights.")
     last_lr: float = real(0.0, low=0.0, high=10.0, paper=0.0, help="Their learning rate at the end of a stage.")
@@ -38,19 +38,24 @@ class Options(SupernetOptions):
     fading: float = real(0.2, low=0.0, high=10.0, paper=0.2,
                          help="How quickly it falls: by exp of minus this, with each epoch in which alphas learn.")
     most_skips: int = integer(2, low=0, high=1000, paper=2,
-                              help="Skips that the derived (normal) cell may have; the weakest ones give way.")
+                              help="Skips that the (normal) cell may have that the alphas stand for; the weakest ones give "
+                                   "way. Derivation by perturbation has no such limit.")
     alpha_lr: float = real(6e-4, low=1e-6, high=10.0, paper=6e-4, log=True, help="Learning rate of the alphas (Adam).")
     alpha_beta1: float = rate(0.5, paper=0.5, help="Adam's memory of the alphas' gradients.")
     alpha_beta2: float = rate(0.999, paper=0.999, help="Adam's memory of their squares.")
     alpha_decay: float = real(1e-3, low=0.0, high=1.0, paper=1e-3, help="How strongly alphas are pulled to zero.")
 
     def check(self) -> list[Problem]:
-        if self.epochs >= self.stages:
-            return []
-        return [Problem("/epochs", "leaves a stage without any", f"at least {self.stages}, one a stage")]
+        found = super().check()
+        if self.epochs < self.stages:
+            found.append(Problem("/epochs", "leaves a stage without any", f"at least {self.stages}, one a stage"))
+        if self.early_stop == "skips" and self.stop_skips > self.most_skips:
+            found.append(Problem("/stop_skips", "is more skips than the derived cell may have", f"1 to {self.most_skips}"))
+        return found
 
     def suits(self, kind: str) -> Iterator[Problem]:
         """Problems of these options with a space of this kind."""
+        yield from super().suits(kind)
         least: int = getattr(discover("spaces")[kind].factory, "fewest", 1)
         if self.layers < least:
             reason = "leaves the first stage without a normal cell: so few cells are all reductions"
@@ -73,25 +78,25 @@ def skip_dropout(options: Options, stage: int) -> float:
 
 
 def stage_of(options: Options, epoch: int) -> tuple[int, int]:
-    """The stage of an epoch of the search, and how many epochs that stage has: the first ones have what is over."""
+    """The stage of an epoch of the search, and how many epochs that stage has: the first ones have what is over. What comes
+    after the planned epochs is the last one's."""
     length, over = divmod(options.epochs, options.stages)
     if epoch < over * (length + 1):
         return epoch // (length + 1), length + 1
-    return over + (epoch - over * (length + 1)) // length, length
+    return min(over + (epoch - over * (length + 1)) // length, options.stages - 1), length
 
 
 @strategy(title="P-DARTS", paper="Chen, Xie, Wu, Tian, ICCV 2019 (arXiv:1904.12760)",
           summary="DARTS in stages: each supernet is deeper than the one before and has fewer operations on an edge; skips "
                   "suffer dropout, and only so many are left in the end.",
           needs={"supernet", "edges"}, asks={"supernet", "shared", "scratch"}, presets={"paper": PAPER, "cpu": CPU})
-class PDarts:
-    """A stage is a supernet of its own. What outlives it is in the report of its last epoch."""
+class PDarts(AlphaSearch):
+    """A stage is a supernet of its own. What outlives it is in the report of its last epoch. Early stops look at the last
+    stage, and only it is derived from."""
 
     def __init__(self, space: Space, options: Options, seed: int) -> None:
-        self.options = options
-        self.phases = Phases(options.epochs)
+        super().__init__(space, options, seed)
         self.left: Mapping[str, Any] | None = None      # of the present stage
-        self.ranked = False
 
     @staticmethod
     def sampler(site: Site) -> Sampler:
@@ -102,39 +107,37 @@ class PDarts:
         number = site.settings.get("supernet", 0)
         stage = Stage(o.layers + number * o.deeper, path_of(site.settings.get("left")),
                       kept(len(site.space.ops), number, o.stages), skip_dropout(o, number), o.fading,
-                      site.settings.get("plan", {"epochs": o.epochs})["epochs"], o.most_skips)
+                      site.settings.get("plan", {"epochs": o.epochs})["epochs"],
+                      None if site.settings.get("tuning") else o.most_skips, number == o.stages - 1)
         learning = Learning(o.alpha_lr, (o.alpha_beta1, o.alpha_beta2), o.alpha_decay, after=o.alpha_after)
         return Progressive(site, learning, stage)
 
-    def ask(self, slots: int) -> list[Work]:
-        number, length = stage_of(self.options, self.phases.heard)
-        left = {} if self.left is None else {"left": self.left}
-        if epoch := self.phases.epoch(supernet=number, plan={"epochs": length}, **left):
-            return [epoch]
-        if self.phases.waiting or self.ranked or self.phases.trained is None:
-            return []
-        self.ranked = True
-        derived = Architecture(**self.phases.reports["derived"])
-        why = (f"What the alphas stand for after {self.phases.asked:,} epochs, with at most {self.options.most_skips} "
-               f"skips.")
-        work = self.phases.ranked(derived, how="derived", why=why)
-        return [work] if work else []
-
     def tell(self, work: Work, outcome: Outcome) -> list[Event]:
-        if not (self.phases.told(work, outcome) and isinstance(work, SupernetEpoch)):
-            return []
+        events = super().tell(work, outcome)
+        if not (isinstance(work, SupernetEpoch) and outcome.ok):
+            return events
         number, _ = stage_of(self.options, work.index)
-        events = pictures(work, outcome.payload)
         if self.phases.ended or stage_of(self.options, work.index + 1)[0] == number:
             return events
-        self.left = outcome.payload["left"]
+        self.left, self.phases.behind = outcome.payload["left"], 0
         return events + _survivors(work, outcome.payload, number + 1)
 
-    def state_dict(self) -> dict[str, Any]:
-        return {"asked": self.phases.asked, "ranked": self.ranked}
+    @property
+    def within(self) -> str:
+        return f", with at most {self.options.most_skips} skips"
 
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        self.phases.asked, self.ranked = state["asked"], state["ranked"]
+    def _counts(self, epoch: int) -> bool:
+        number, _ = stage_of(self.options, epoch)
+        last: int = self.options.stages - 1
+        return number == last
+
+    def _settings(self) -> dict[str, Any]:
+        number, length = stage_of(self.options, self.phases.heard)
+        own: dict[str, Any] = {"supernet": number, "plan": {"epochs": length}}
+        if self.left is not None:
+            own["left"] = self.left
+        more = super()._settings() if self._counts(self.phases.heard) else {}
+        return {**own, **more, "plan": {**own["plan"], **more.get("plan", {})}}
 
 
 def _survivors(work: SupernetEpoch, report: Mapping[str, Any], stage: int) -> list[Event]:

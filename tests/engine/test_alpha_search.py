@@ -127,3 +127,17 @@ def test_a_failure_between_removals_leaves_what_there_was() -> None:
         search.tell(replace(epoch, trial=number), removing(number) if number < 2 else Outcome("failed"))
     [ranked] = search.ask(1)
     assert isinstance(ranked, Candidate) and ranked.weights.trial == 1
+
+
+def test_removals_after_a_return_begin_where_the_supernet_is() -> None:
+    """Two of six epochs were gone back on: four are behind it, and the rate of the tuning begins there."""
+    options = AlphaOptions(epochs=4, early_stop="adapt", stop_window=1, stop_delta=2, stop_start=0, adapt_times=1,
+                           derivation="perturbation", tuning_epochs=1)
+    search = AlphaSearch(SPACE, options, 0)
+    for number, curvature in enumerate([1.0, 1.0, 1.0, 5.0, 1.0, 1.0]):
+        [epoch] = search.ask(1)
+        assert isinstance(epoch, SupernetEpoch)
+        payload = {**report(3, curvature), "rounds": 2}
+        search.tell(replace(epoch, trial=number), Outcome("done", 0.5, "shared", payload=payload))
+    [epoch] = search.ask(1)
+    assert isinstance(epoch, SupernetEpoch) and epoch.settings["round"] == 0 and epoch.settings["plan"]["begun"] == 4

@@ -119,3 +119,15 @@ def test_a_method_without_alphas_shows_its_losses() -> None:
     [event] = pictures(SupernetEpoch(3, trial=3), {"train_loss": 1.0, "valid_loss": 1.0})
     assert [p["title"] for p in event.data["pictures"]] == ["Loss of the supernet"]
     assert pictures(SupernetEpoch(3, trial=3), {}) == []
+
+
+def test_epochs_gone_back_on_are_asked_again_and_not_behind() -> None:
+    phases = Phases(3)
+    told(phases, 0)
+    told(phases, 1)
+    phases.back(0, 1)
+    assert (phases.behind, phases.heard, phases.epochs) == (1, 2, 4)
+    again = phases.epoch()
+    assert again is not None and again.continues == 0
+    phases.told(replace(again, trial=2), DONE)
+    assert phases.behind == 2 and not phases.ended

@@ -203,3 +203,24 @@ def test_among_equals_the_larger_alpha_stays() -> None:
 def test_without_the_option_there_is_nothing_of_it() -> None:
     plain = Mixture(Site(parse_space(SPACES["nas_bench_201"])[1], None, SHAPE, 10, 0), Learning(0.1, (0.5, 0.999), 0.0))
     assert plain.removals is None and plain.opening == 0 and set(plain.state_dict()) == {"alphas"}
+
+
+def test_among_what_a_stage_has_left_only_that_is_asked_about_and_kept() -> None:
+    """A row with one operation is decided from the start."""
+    place = site("darts_cell")
+    full = Perturbation(place, lambda path: path)
+    given = {name: tuple((3,) if row == 0 else (0, 2, 4) for row in range(9)) for name in full.tables}
+    found = Perturbation(place, lambda path: path, given)
+    asked = [question for questions in found.rounds for question in questions if question.columns]
+    assert {question.columns for question in asked} == {(2, 4)} and len(asked) == 8 * len(given)
+    assert all(0 not in question.rows for question in asked)
+    order = [question.rows for questions in full.rounds for question in questions if question.table == "normal"]
+    assert [question.rows for questions in found.rounds for question in questions if question.table == "normal"] == [
+        rows for rows in order if rows != (0,)]
+    assert not found.complete and found.applied(Choice(given)).path["normal"][0] == (3,)
+    assert found.applied(Choice(given)).path["normal"][1] == (0, 2, 4)
+    for name in given:
+        found.left[name] = [[3], *[[2]] * 8]
+    assert found.complete
+    [first, second, *_] = found.strengths({name: [[0.0, 0.1, 0.5, 0.4, 0.0]] * 9 for name in given})["normal"]
+    assert (first, second) == ([0.0, 0.0, 0.0, 0.4, 0.0], [0.0, 0.0, 0.5, 0.0, 0.0])
