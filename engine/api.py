@@ -11,6 +11,8 @@ from typing import Any
 from engine.architecture.architecture import Architecture
 from engine.architecture.cost import measure as measure_graph
 from engine.architecture.drawing import draw as draw_architecture
+from engine.baselines import TITLES as BASELINES
+from engine.baselines import baselines
 from engine.benchmarks import arena as arena_of
 from engine.benchmarks import correlation
 from engine.benchmarks import tables as measured
@@ -40,12 +42,12 @@ from engine.spec import reads as kinds_read
 from engine.work import Candidate, Outcome, Selection, Work, work_from
 
 __all__ = [
-    "EPOCHS", "Architecture", "Candidate", "Entry", "Event", "Invalid", "Outcome", "Problem", "Search", "Selection",
-    "Spec", "Work", "arena", "arena_fields", "arena_run", "arena_summary", "comparison", "compatible", "convert",
-    "correlate", "correlations", "datasets", "describe", "draw", "entry", "estimations", "estimators", "facts",
-    "finished_event", "incompatible", "inspect", "keep_correlations", "leaderboard", "measure", "misread", "parse",
-    "parse_space", "parse_text", "parts", "performed", "readable", "reading", "reads", "row", "sample", "space_document",
-    "spaces", "strategies", "summary", "table", "tables", "texts", "training", "work_from",
+    "BASELINES", "EPOCHS", "Architecture", "Candidate", "Entry", "Event", "Invalid", "Outcome", "Problem", "Search",
+    "Selection", "Spec", "Work", "arena", "arena_fields", "arena_run", "arena_summary", "baselines", "comparison",
+    "compatible", "convert", "correlate", "correlations", "datasets", "describe", "draw", "entry", "estimations",
+    "estimators", "facts", "finished_event", "incompatible", "inspect", "keep_correlations", "leaderboard", "measure",
+    "misread", "parse", "parse_space", "parse_text", "parts", "performed", "readable", "reading", "reads", "row", "sample",
+    "space_document", "spaces", "strategies", "summary", "table", "tables", "texts", "training", "work_from",
 ]
 
 BLOCK = 512                                     # architectures drawn at once

@@ -1,9 +1,7 @@
-"""What a weight-sharing search is worth: the two baselines at equal cost, as documents and as rows of a table."""
+"""What a weight-sharing search is worth: the two baselines at equal cost, as searches and as rows of a table."""
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
@@ -13,9 +11,7 @@ from apps.searches.models import Search
 from apps.searches.states import State, Status
 from engine import api
 
-SHARING, SCRATCH = "random_sharing", "random_search"
-TITLES = {SHARING: "random search with sharing", SCRATCH: "random search from scratch"}
-LEAST = 20                                      # candidates that random sharing ranks at least
+TITLES = api.BASELINES
 KEY = "baseline:{}:{}"                          # of the search that it is compared with, and which one it is
 SETTLED = Q(trials__final_of=None)              # the search itself, without the trainings that close it
 
@@ -27,7 +23,7 @@ def shares(search: Search) -> bool:
 
 def wanted(search: Search) -> list[str]:
     """The strategies that it is compared with: never with itself."""
-    return [name for name in (SHARING, SCRATCH) if name != search.document["strategy"]["name"]]
+    return [name for name in TITLES if name != search.document["strategy"]["name"]]
 
 
 def refusal(search: Search) -> str | None:
@@ -66,32 +62,7 @@ def of(search: Search) -> QuerySet[Search]:
 
 
 def documents(search: Search) -> dict[str, dict[str, Any]]:
-    """The same space, data, finals and seed. Random sharing trains as many epochs in the same way; random search trains from
-    scratch for as many seconds as the search did."""
-    known, found = search.document, {}
-    for name in wanted(search):
-        document = copy.deepcopy(known)
-        document["name"] = f"{search.name[:150]}: {TITLES[name]}"
-        if name == SHARING:
-            document["strategy"] = _sharing(known)
-            document["budget"] = {"trials": document["strategy"]["candidates"]}
-        else:
-            document["strategy"] = {"name": SCRATCH}
-            document["estimation"] = {"name": "scratch", **_own("estimation", "scratch", known["estimation"])}
-            document["budget"] = {"trials": None, "seconds": max(1.0, seconds(search))}
-        found[name] = document
-    return found
-
-
-def _sharing(known: Mapping[str, Any]) -> dict[str, Any]:
-    ranked = known["strategy"].get("candidates") or max(LEAST, known["budget"].get("trials") or 0)
-    return {"name": SHARING, **_own("strategies", SHARING, known["strategy"]), "candidates": ranked}
-
-
-def _own(kind: str, name: str, given: Mapping[str, Any]) -> dict[str, Any]:
-    """Those of the given options that this entry has as well."""
-    names = {option["name"] for option in api.entry(kind, name).document()["options"]}
-    return {option: value for option, value in given.items() if option in names}
+    return api.baselines({**search.document, "name": search.name}, seconds(search))
 
 
 def seconds(search: Search) -> float:
