@@ -39,6 +39,10 @@ class Constraints:
         found = {"parameters": float(cost.parameters), "flops": float(cost.flops), "memory": float(cost.memory(batch))}
         return self._broken(found, {"parameters": cost.parameters, "flops": cost.flops, "macs": cost.macs})
 
+    def late(self, metrics: dict[str, Any]) -> Outcome | None:
+        """The outcome of a network that is not trained because it was timed as it is and is too slow."""
+        return self._broken({"latency_ms": metrics["latency_ms"]}, metrics)
+
     def judged(self, outcome: Outcome) -> Outcome:
         """A trained network's outcome, or the failure that it is if it is too slow."""
         latency = outcome.metrics.get("latency_ms")

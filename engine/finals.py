@@ -38,7 +38,8 @@ def finals_of(rows: Iterable[tuple[Work, Outcome]], finals: Finals) -> list[Cand
     for work, _ in ranked(rows):
         chosen.setdefault((work.architecture.encoding_id, repr(sorted(work.hyper.items()))), work)
     fidelity: Mapping[str, int] = {"epochs": finals.epochs} if finals.epochs else {}
-    return [Candidate(work.architecture, work.hyper, fidelity, parents=(work.trial,), origin={"how": "final"},
+    origin = {"how": "final"} if chosen else {"how": "final", "unscored": True}
+    return [Candidate(work.architecture, work.hyper, fidelity, parents=(work.trial,), origin=origin,
                       final_of=work.trial, seed=seed)
             for work in (list(chosen.values()) or _derived(rows))[: finals.top] for seed in range(finals.seeds)]
 

@@ -59,7 +59,7 @@ class Site:
     """Where a sampler is made: the space and the method's options, the data's shape, and what the epoch's work says
     beside them (`settings`: the stage of a method that changes its supernet; under `plan` other fields of the
     `SharingPlan`; another number `supernet` begins with new weights). `admits`: whether an architecture breaks none of the
-    search's limits by formula."""
+    search's limits by formula; `quick`: whether its network, timed on the spot, keeps the limit of the latency."""
 
     space: Any                                  # offers `supernet` (engine.architecture.relaxed)
     options: Any
@@ -70,6 +70,7 @@ class Site:
     settings: Mapping[str, Any] = field(default_factory=dict)
     kind: str = "images"                        # of the data
     admits: Callable[[Architecture], bool] = lambda architecture: True
+    quick: Callable[[Architecture], bool] = lambda architecture: True
 
 
 class Phases:

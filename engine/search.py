@@ -14,7 +14,10 @@ from engine.events import Event
 from engine.finals import closing, ranked
 from engine.registry import discover
 from engine.spec import Spec
-from engine.work import Candidate, Outcome, Strategy, Work
+from engine.work import Candidate, Outcome, Strategy, SupernetEpoch, Work
+
+NOTHING = ("Nothing is trained from scratch: no architecture that was scored, or that the last epoch of the supernet drew, "
+           "keeps the limits.")
 
 
 class Search:
@@ -59,6 +62,8 @@ class Search:
         if not self.closing and all(t in self.outcomes for t in range(len(self.items))):
             self.closing = True
             fresh += [self._number(work) for work in closing(self._rows(), self.spec)]
+            if not fresh and any(isinstance(work, SupernetEpoch) and outcome.ok for work, outcome in self._rows()):
+                self.news.append(Event("log", data={"level": "warning", "text": NOTHING}))
         return fresh
 
     def report(self, work: Work, outcome: Outcome) -> list[Event]:

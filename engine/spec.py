@@ -74,8 +74,10 @@ class Spec:
     @property
     def refuses(self) -> bool:
         """Whether proposals may end without a training, and so without being charged to the budget of trials."""
-        limits, scores = self.constraints, discover("estimation")[self.estimation.name].facts["scores"]
-        return limits.priced or self.filter.on or (scores == "proxy" and limits.latency_ms is not None)
+        limits, asks = self.constraints, discover("strategies")[self.strategy.name].facts["asks"]
+        untrained = (discover("estimation")[self.estimation.name].facts["scores"] == "proxy" or "shared" in asks
+                     or "generated" in asks)
+        return limits.priced or self.filter.on or (untrained and limits.latency_ms is not None)
 
     def document(self) -> dict[str, Any]:
         """The document with every option written out; parsing it gives an equal Spec."""

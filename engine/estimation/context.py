@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from engine.architecture.architecture import Architecture
 from engine.architecture.cost import measure
 from engine.errors import Invalid
+from engine.estimation.latency import untrained
 from engine.events import Event
 from engine.work import Outcome
 
@@ -42,6 +43,14 @@ class Context:
         be no network."""
         cost = measure(self.space.network(architecture, self.data.shape, len(self.data.classes)), self.data.shape)
         return self.spec.constraints.refusal(cost, batch)
+
+    def late(self, architecture: Architecture) -> Outcome | None:
+        """What becomes of a network that is too slow, timed before anybody trains it. Nothing is timed where there is no
+        limit of the latency."""
+        if self.spec.constraints.latency_ms is None:
+            return None
+        graph = self.space.network(architecture, self.data.shape, len(self.data.classes))
+        return self.spec.constraints.late(untrained(graph, self.data, self.device))
 
     def admits(self, architecture: Architecture, batch: int) -> bool:
         """Whether its network can be built and breaks no limit by formula."""

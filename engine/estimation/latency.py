@@ -6,6 +6,8 @@ import time
 from statistics import median
 from typing import Any
 
+from engine.architecture.graph import Graph
+
 WARM, REPEATS = 10, 50
 
 
@@ -16,6 +18,13 @@ def example(data: Any, device: str) -> Any:
     else:
         inputs = data.validation.inputs[:1]
     return data.normalise(inputs.to(device))
+
+
+def untrained(graph: Graph, data: Any, device: str) -> dict[str, Any]:
+    """The metrics of a network that nobody trained: latency does not depend on what it has learned."""
+    from engine.nets.build import build
+
+    return {"latency_ms": latency_ms(build(graph, data.shape).to(device), example(data, device)), "latency_device": device}
 
 
 def latency_ms(model: Any, example: Any, warm: int = WARM, repeats: int = REPEATS) -> float:

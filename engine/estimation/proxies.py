@@ -15,6 +15,7 @@ from engine.datasets.kinds import KINDS
 from engine.errors import Problem, Unscored
 from engine.estimation import scratch
 from engine.estimation.context import Context
+from engine.estimation.latency import untrained
 from engine.options import choice, integer
 from engine.registry import discover, estimation
 from engine.rng import stream_seed
@@ -88,7 +89,7 @@ class Proxies:
         metrics: dict[str, Any] = {"parameters": cost.parameters, "flops": cost.flops, "macs": cost.macs,
                                    "input": list(data.shape), "classes": len(data.classes), "proxy": options.proxy}
         if context.spec.timed:
-            metrics |= _timed(graph, context)
+            metrics |= untrained(graph, data, context.device)
         return limits.judged(Outcome("done", score, "proxy", metrics,
                                      {"seconds": time.monotonic() - began, "epochs": 0.0}))
 
@@ -115,12 +116,3 @@ def _once(proxy: str, graph: Graph, data: Any, device: str, seed: int, examples:
     task = task_of(data, max(2, min(examples, len(data.train) // count)), seed, device)
     batches = [task.batch(*divmod(number, task.steps_per_epoch)) for number in range(count)]
     return score(proxy, model, batches, task.loss)
-
-
-def _timed(graph: Graph, context: Context) -> dict[str, Any]:
-    """Latency does not depend on what a network has learned."""
-    from engine.estimation.latency import example, latency_ms
-    from engine.nets.build import build
-
-    model = build(graph, context.data.shape).to(context.device)
-    return {"latency_ms": latency_ms(model, example(context.data, context.device)), "latency_device": context.device}

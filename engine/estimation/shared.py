@@ -13,6 +13,7 @@ from engine.errors import Invalid, NonFinite
 from engine.estimation import scratch
 from engine.estimation.context import Context, Interrupted
 from engine.estimation.inherited import Heir
+from engine.estimation.latency import untrained
 from engine.estimation.scratch import failed
 from engine.events import Event
 from engine.options import choice, integer, real
@@ -81,8 +82,12 @@ class Shared:
             return failed("oom" if "can't allocate memory" in str(error) else "error", error)
 
     def _refusal(self, work: Candidate, context: Context) -> Outcome | None:
-        """Of finals, too: what a supernet stands for when the search ends was never scored."""
-        return context.refusal(work.architecture, self.options.batch_size) if work.final_of is not None else None
+        """Of finals, too: what a supernet stands for when the search ends was never scored, nor timed."""
+        if work.final_of is None:
+            return None
+        unseen = work.origin.get("unscored", False)
+        return context.refusal(work.architecture, self.options.batch_size) or (
+            context.late(work.architecture) if unseen else None)
 
     def _giver(self, work: Candidate, context: Context) -> Callable[[], Mapping[str, Any]]:
         """Of the weights that a network of its own inherits from the supernet."""
@@ -117,7 +122,8 @@ class Supernets:
         make_deterministic()
         seed_torch(self.seed, cuda=False)                   # built on the CPU, so equal for every device
         site = Site(context.space, wanted, context.data.shape, len(context.data.classes), self.seed, context.device,
-                    settings, context.data.kind, lambda one: context.admits(one, self.options.batch_size))
+                    settings, context.data.kind, lambda one: context.admits(one, self.options.batch_size),
+                    lambda one: context.late(one) is None)
         strategy: Any = discover("strategies")[context.spec.strategy.name].factory
         plan = SharingPlan(settings.get("epochs", wanted.epochs), wanted.batch_size, wanted.lr, wanted.last_lr,
                            wanted.momentum, wanted.weight_decay, wanted.clip, self.seed, **wanted.schedule())
@@ -265,7 +271,8 @@ class Ranking:
 
     def run(self) -> Outcome:
         began, data, limits = time.monotonic(), self.context.data, self.context.spec.constraints
-        cost = measure(self.context.space.network(self.work.architecture, data.shape, len(data.classes)), data.shape)
+        graph = self.context.space.network(self.work.architecture, data.shape, len(data.classes))
+        cost = measure(graph, data.shape)
         if refusal := limits.refusal(cost, self.options.batch_size):
             return refusal
         if self.work.weights.trial is None:
@@ -275,6 +282,8 @@ class Ranking:
         score = self._score(Supernets(self.context, self.options).of(self.work.weights.trial)[0])
         metrics = {"parameters": cost.parameters, "flops": cost.flops, "macs": cost.macs, "input": list(data.shape),
                    "classes": len(data.classes), "supernet": self.work.weights.trial}
+        if self.context.spec.timed:
+            metrics |= untrained(graph, data, self.context.device)
         spend = {"seconds": time.monotonic() - began, "epochs": 0.0}
         return limits.judged(Outcome("done", score, SCORES[self.work.weights.source], metrics, spend))
 

@@ -100,7 +100,7 @@ class GeneratedPaths(Paths):
     is fresh in every pass, in training and in ranking."""
 
     def __init__(self, site: Site, size: Size) -> None:
-        self.space, self.admits, self.seed = site.space, site.admits, site.seed
+        self.space, self.site, self.seed = site.space, site, site.seed
         self.supernet: Generated = Generated(site, size)
 
     def draw(self, step: Step) -> Sequence[Draw]:

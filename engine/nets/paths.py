@@ -19,14 +19,14 @@ DRAWS = 200                                     # until so many of them are foun
 
 
 @torch.no_grad()
-def standby(space: Any, admits: Callable[[Architecture], bool], choice: Callable[[Architecture], Any],
-            step: Step) -> dict[str, Any]:
+def standby(space: Any, site: Site, choice: Callable[[Architecture], Any], step: Step) -> dict[str, Any]:
     """Of a few random architectures the best on a batch of arch-val, for a search that ends before any was ranked. Nothing
-    where the limits of the search admit none that was drawn."""
+    where the limits of the search admit none that was drawn. Timed is only what would be taken."""
     drawn = (space.sample(step.rng).architecture for _ in range(DRAWS))
-    few: list[Architecture] = list(islice(filter(admits, drawn), LOOKS))
-    losses = [step.validation_loss(choice(architecture)).item() for architecture in few]
-    return {"standby": few[losses.index(min(losses))].document()} if few else {}
+    few: list[Architecture] = list(islice(filter(site.admits, drawn), LOOKS))
+    few.sort(key=lambda architecture: step.validation_loss(choice(architecture)).item())
+    best = next(filter(site.quick, few), None)
+    return {"standby": best.document()} if best else {}
 
 
 class Paths:
@@ -37,7 +37,7 @@ class Paths:
 
     def __init__(self, site: Site, drawn: Callable[[Step], Sequence[Architecture]] | None = None,
                  relaxed: Relaxed | None = None) -> None:
-        self.space, self.admits = site.space, site.admits
+        self.space, self.site = site.space, site
         self.supernet = Supernet(relaxed or site.space.supernet(site.shape, site.classes), site.shape)
         self.drawn = drawn or (lambda step: [self.space.sample(step.rng).architecture])
 
@@ -51,7 +51,7 @@ class Paths:
         return Choice(self.space.path(architecture))
 
     def report(self, step: Step) -> dict[str, Any]:
-        return standby(self.space, self.admits, self.choice, step)
+        return standby(self.space, self.site, self.choice, step)
 
     def state_dict(self) -> dict[str, Any]:
         return {}

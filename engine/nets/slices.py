@@ -50,8 +50,7 @@ class Slices:
 
     def report(self, step: Step) -> dict[str, Any]:
         """What stands by has been trained, unless the limits admit none of that."""
-        return standby(self.allowed, self.site.admits, self.choice, step) or standby(
-            self.space, self.site.admits, self.choice, step)
+        return standby(self.allowed, self.site, self.choice, step) or standby(self.space, self.site, self.choice, step)
 
     def state_dict(self) -> dict[str, Any]:
         return {}

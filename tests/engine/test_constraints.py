@@ -85,6 +85,21 @@ def test_a_trained_network_that_is_too_slow_is_a_failure_that_was_paid_for() -> 
     assert Constraints(latency_ms=3.0).judged(outcome) is outcome and Constraints().judged(outcome) is outcome
 
 
+def test_what_was_timed_and_is_too_slow_is_not_trained() -> None:
+    late = Constraints(latency_ms=2.0).late({"latency_ms": 3.0, "latency_device": "cpu"})
+    assert late is not None and refused(late) and late.metrics["violation"] == 0.5 and "latency_device" in late.metrics
+    assert Constraints(latency_ms=3.0).late({"latency_ms": 3.0}) is None
+
+
+@pytest.mark.parametrize(("strategy", "estimation", "refuses"), [
+    ("random_search", "scratch", False), ("random_search", "proxies", True), ("random_search", "shared", False),
+    ("darts", "shared", True), ("smash", "shared", True)])
+def test_a_limit_of_the_latency_refuses_what_is_timed_untrained(strategy: str, estimation: str, refuses: bool) -> None:
+    parts = {"strategy": {"name": strategy}, "space": {"kind": "darts_cell"}, "estimation": {"name": estimation}}
+    assert spec_of(**parts, constraints={"latency_ms": 1.0}).refuses is refuses
+    assert not spec_of(**parts, constraints={}).refuses
+
+
 @pytest.mark.parametrize("order", ["strict", "async"])
 @pytest.mark.parametrize("slots", [1, 2, 3, 5])
 def test_what_is_refused_is_not_charged_and_the_budget_is_used_up(order: str, slots: int) -> None:

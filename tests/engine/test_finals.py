@@ -65,7 +65,8 @@ def test_where_nothing_was_ranked_the_newest_epoch_says_what_is_trained() -> Non
     assert finals_of([(SupernetEpoch(0, trial=0), Outcome("done", 0.5, "shared"))], Finals()) == []
     waiting = Outcome("done", 0.5, "shared", payload={"standby": derived[2].document()})
     [final] = finals_of([*epochs[:1], (SupernetEpoch(1, trial=1), waiting)], Finals())
-    assert final.final_of == 1 and final.architecture == derived[2]
+    assert final.final_of == 1 and final.architecture == derived[2] and final.origin == {"how": "final", "unscored": True}
+    assert finals_of(rows(0.5), Finals())[0].origin == {"how": "final"}
     assert [work.final_of for work in finals_of([*rows(0.5), (SupernetEpoch(1, trial=1), waiting)], Finals())] == [0]
 
 

@@ -90,3 +90,5 @@ def test_rows_and_texts_are_timed_too(tmp_path: Path, space: str, data: str) -> 
     model = build(spec.space.network(drawn, arrays.shape, len(arrays.classes)), arrays.shape)
     one = example(arrays, "cpu")
     assert one.shape == (1, *arrays.shape) and latency_ms(model, one, 1, 3) > 0
+    found = latency.untrained(spec.space.network(drawn, arrays.shape, len(arrays.classes)), arrays, "cpu")
+    assert found["latency_ms"] > 0 and found["latency_device"] == "cpu"

@@ -13,10 +13,14 @@ import torch
 
 from engine.architecture.architecture import Architecture
 from engine.checkpoint import Checkpoints
-from engine.estimation import shared
+from engine.constraints import refused
+from engine.estimation import latency, shared
 from engine.estimation.context import Interrupted
 from engine.events import Event
+from engine.nets.paths import LOOKS
 from engine.perform import perform
+from engine.run import run
+from engine.search import NOTHING
 from engine.spec import Spec, parse
 from engine.work import Candidate, Outcome, SupernetEpoch, Weights
 
@@ -177,6 +181,49 @@ def test_a_constraint_refuses_before_anything_is_loaded(tmp_path: Path) -> None:
                  Candidate(CELL, trial=2, final_of=0)):     # what an epoch stood for was never scored
         refused = home.perform(work)
         assert refused.status == "failed" and refused.metrics["error_kind"] == "constraint"
+
+
+def timing(monkeypatch: pytest.MonkeyPatch, *, of: float) -> list[Any]:
+    """Every network takes so many milliseconds; gives those that were timed."""
+    timed: list[Any] = []
+    monkeypatch.setattr(latency, "latency_ms", lambda model, example: timed.append(model) or of)
+    return timed
+
+
+@pytest.mark.parametrize(("limit", "ok"), [(2.0, True), (1.0, False)])
+def test_a_score_with_shared_weights_is_judged_by_the_networks_own_latency(
+        whole: tuple[Home, list[Outcome]], monkeypatch: pytest.MonkeyPatch, limit: float, ok: bool) -> None:
+    timing(monkeypatch, of=1.5)
+    plainly = whole[0].perform(Candidate(CELL, weights=Weights("shared", 2), trial=15))
+    assert "latency_ms" not in plainly.metrics
+    home = Home(whole[0].folder, parse({**DOCUMENT, "constraints": {"latency_ms": limit}}))
+    found = home.perform(Candidate(CELL, weights=Weights("shared", 2), trial=15))
+    assert found.ok is ok and found.metrics["latency_ms"] == 1.5 and refused(found) is not ok
+    assert (found.score or found.metrics["score_reached"]) == plainly.score
+
+
+def test_a_final_that_nobody_timed_before_is_refused_before_it_is_trained(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a supernet stood for when the search ended. What was scored was judged then, and is not judged again."""
+    timed = timing(monkeypatch, of=1.5)
+    home = Home(tmp_path, parse({**DOCUMENT, "constraints": {"latency_ms": 1.0}}))
+    late = home.perform(Candidate(CELL, trial=1, final_of=0, origin={"how": "final", "unscored": True}))
+    assert late.status == "failed" and refused(late) and "curve" not in late.metrics and len(timed) == 1
+    assert late.metrics["error"] == "Over the limit: 1.5 ms of latency where 1 are allowed."
+    assert home.perform(Candidate(CELL, trial=2, final_of=0, origin={"how": "final"})).ok
+
+
+@pytest.mark.parametrize(("limit", "finals"), [(1.0, 0), (2.0, 1)])
+def test_what_stands_by_keeps_the_limit_of_the_latency_or_the_search_says_why_there_is_nothing(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: float, finals: int) -> None:
+    timed, events = timing(monkeypatch, of=1.5), list[Event]()
+    spec = parse({**DOCUMENT, "strategy": {"name": "random_sharing", "preset": "cpu", "epochs": 4, "batch_size": 16},
+                  "constraints": {"latency_ms": limit}, "budget": {"trials": None, "epochs": 1}})
+    search = run(spec, tmp_path / "search", tmp_path / "data", "cpu", events.append)
+    assert ("standby" in search.outcomes[0].payload) is bool(finals) and len(search.items) == 1 + finals
+    assert len(timed) == (3 if finals else LOOKS)           # the best, its final before and after the training; or all
+    said = [event.data["text"] for event in events if event.type == "log"]
+    assert said == ([] if finals else [NOTHING])
 
 
 def test_a_damaged_state_is_told_and_the_one_before_taken(tmp_path: Path) -> None:

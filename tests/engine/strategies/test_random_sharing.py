@@ -90,6 +90,23 @@ def test_what_breaks_a_limit_does_not_stand_by() -> None:
     assert nothing.report(now) == {} and len(seen) == LOOKS             # type: ignore[arg-type]
 
 
+def test_of_those_that_are_quick_enough_the_best_stands_by_and_no_more_are_timed() -> None:
+    now, timed = Now(7), list[Architecture]()
+
+    def quick(architecture: Architecture) -> bool:
+        timed.append(architecture)
+        return len(timed) == 3
+
+    losses = iter([5.0, 1.0, 4.0, 2.0, 8.0, 7.0, 3.0, 6.0])
+    now.validation_loss = lambda choice: torch.tensor(next(losses))             # type: ignore[attr-defined]
+    found = RandomSharing.sampler(replace(SITE, quick=quick)).report(now)["standby"]    # type: ignore[arg-type]
+    few = [SPACE.sample(again).architecture for again in [Random(7)] for _ in range(LOOKS)]
+    assert timed == [few[1], few[3], few[6]] and found == few[6].document()
+    nothing = RandomSharing.sampler(replace(SITE, quick=lambda architecture: False))
+    losses = iter(range(LOOKS))                                                 # type: ignore[assignment]
+    assert nothing.report(now) == {}                                            # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize("strategy", ["random_sharing", "one_shot", "smash"])
 def test_a_budget_that_ends_within_the_epochs_still_has_a_final(strategy: str, tmp_path: Path) -> None:
     """And it is one that the limits of the search admit."""
