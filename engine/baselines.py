@@ -15,8 +15,8 @@ LEAST = 20                                      # candidates that random sharing
 
 def baselines(document: Mapping[str, Any], seconds: float) -> dict[str, dict[str, Any]]:
     """By strategy, for the whole document of a search that took so many seconds without its finals. The same space, data,
-    finals and seed: random sharing trains as many epochs in the same way, random search from scratch as many seconds. No
-    search is compared with itself."""
+    finals and seed: random sharing trains its weights in the same way for as many seconds and then ranks, random search
+    trains from scratch for as many seconds. No search is compared with itself."""
     return {name: _by_chance(name, document, seconds) for name in TITLES if name != document["strategy"]["name"]}
 
 
@@ -24,7 +24,7 @@ def _by_chance(name: str, known: Mapping[str, Any], seconds: float) -> dict[str,
     found = copy.deepcopy(dict(known))
     found["name"] = f"{known['name'][:150]}: {TITLES[name]}"
     if name == SHARING:
-        found["strategy"] = _sharing(known)
+        found["strategy"] = {**_sharing(known), "seconds": max(1.0, seconds)}
         found["budget"] = {"trials": found["strategy"]["candidates"]}
     else:
         found["strategy"] = {"name": SCRATCH}

@@ -100,7 +100,8 @@ class Phases:
         if self.waiting or self.over:
             return None
         self.asked += 1
-        return SupernetEpoch(self.asked - 1, {"how": "supernet"}, continues=self.trained, settings=settings)
+        origin = {"how": "supernet", "of": self.epochs}
+        return SupernetEpoch(self.asked - 1, origin, continues=self.trained, settings=settings)
 
     @property
     def ended(self) -> bool:

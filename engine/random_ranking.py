@@ -22,7 +22,7 @@ class RandomRanking:
         self.proposed = 0
 
     def ask(self, slots: int) -> list[Work]:
-        if epoch := self.phases.epoch():
+        if epoch := self.phases.epoch(**self._settings()):
             return [epoch]
         if self.phases.waiting:
             return []
@@ -39,6 +39,10 @@ class RandomRanking:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self.phases.asked, self.proposed = state["asked"], state["proposed"]
+
+    def _settings(self) -> dict[str, Any]:
+        """Of the next epoch."""
+        return {}
 
     def _propose(self) -> Work | None:
         found = self.space.sample(stream(self.seed, "propose", self.proposed)).architecture

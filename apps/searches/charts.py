@@ -79,7 +79,8 @@ def figures(search: Search, trials: list[dict[str, Any]]) -> dict[str, Any]:
     """The row under the title, as the script would count it."""
     own = [t for t in trials if t["final_of"] is None and t["encoding_id"] and t["status"] in ("done", "failed", "pruned")]
     epochs = sum(t["kind"] == "supernet_epoch" and t["status"] == "done" for t in trials)       # of shared weights
-    wanted = search.document["strategy"].get("epochs")
+    asked = [t["origin"]["of"] for t in trials if t["kind"] == "supernet_epoch" and "of" in t["origin"]]
+    wanted = asked[-1] if asked else search.document["strategy"].get("epochs")
     scored = [t for t in own if t["status"] == "done" and t["score"] is not None]
     spent = sum(t["seconds"] or 0.0 for t in trials)
     limit = search.document["budget"].get("trials")

@@ -92,6 +92,12 @@ export class Search {
     return [...this.trials.values()].filter((trial) => trial.encoding_id !== "");
   }
 
+  // How many epochs of shared weights there will be, as far as is known now.
+  epochsAhead() {
+    const asked = [...this.trials.values()].filter((trial) => trial.origin?.of).sort((a, b) => a.number - b.number);
+    return asked.at(-1)?.origin.of ?? this.spec?.strategy?.epochs;
+  }
+
   // The epochs of shared weights that have ended, in their order.
   epochs() {
     return [...this.trials.values()].filter((trial) => trial.encoding_id === "" && trial.kind !== "ensemble" && trial.status === "done")

@@ -34,11 +34,11 @@ def test_of_every_method_they_are_sound_and_keep_what_is_no_part_of_the_method(n
         assert made["strategy"]["name"] == other and made["name"] == f"Mine: {TITLES[other]}"
 
 
-def test_random_sharing_trains_as_many_epochs_in_the_same_way() -> None:
+def test_random_sharing_trains_as_many_seconds_in_the_same_way() -> None:
     document = written({"name": "darts", "epochs": 3, "batch_size": 48, "lr": 0.05, "momentum": 0.5})
     found = parse(baselines(document, 9.0)[SHARING])
     options = found.strategy.options
-    assert (options.epochs, options.batch_size, options.lr, options.momentum) == (3, 48, 0.05, 0.5)
+    assert (options.seconds, options.epochs, options.batch_size, options.lr, options.momentum) == (9.0, 3, 48, 0.05, 0.5)
     assert found.estimation == parse(document).estimation, "its candidates are scored in the same way"
 
 

@@ -23,7 +23,7 @@ def told(phases: Phases, trial: int, outcome: Outcome = DONE) -> bool:
 def test_each_epoch_goes_on_where_the_one_before_ended() -> None:
     phases = Phases(3)
     first = phases.epoch()
-    assert first == SupernetEpoch(0, {"how": "supernet"}) and phases.waiting and phases.epoch() is None
+    assert first == SupernetEpoch(0, {"how": "supernet", "of": 3}) and phases.waiting and phases.epoch() is None
     assert phases.told(replace(first, trial=4), DONE)
     second = phases.epoch(stage=1)
     assert second is not None and second.continues == 4 and second.index == 1 and second.settings == {"stage": 1}
@@ -67,7 +67,8 @@ def test_it_can_be_extended_and_a_replay_without_asking_comes_to_the_same() -> N
         phases.extend(3)
     assert live.epochs == replay.epochs == 5 and not live.over
     replay.asked = live.asked
-    assert live.epoch(a=1) == replay.epoch(a=1) == SupernetEpoch(2, {"how": "supernet"}, continues=1, settings={"a": 1})
+    following = SupernetEpoch(2, {"how": "supernet", "of": 5}, continues=1, settings={"a": 1})
+    assert live.epoch(a=1) == replay.epoch(a=1) == following
 
 
 def test_it_can_go_back() -> None:
@@ -75,7 +76,7 @@ def test_it_can_go_back() -> None:
     for k in range(4):
         told(phases, k)
     phases.back(1, 2)
-    assert phases.epoch() == SupernetEpoch(4, {"how": "supernet"}, continues=1) and phases.epochs == 6
+    assert phases.epoch() == SupernetEpoch(4, {"how": "supernet", "of": 6}, continues=1) and phases.epochs == 6
 
 
 def test_candidates_are_none_of_its_business() -> None:

@@ -70,7 +70,7 @@ export function told(picture, { epoch, stage }) {
 // What goes on in a search whose supernet trains, while nothing has a score; null for any other search.
 export function training(search) {
   if (!search.sharing || search.networks().length) return null;
-  const [done, of] = [search.epochs().length, search.spec?.strategy?.epochs];
+  const [done, of] = [search.epochs().length, search.epochsAhead()];
   const many = of ? ` of ${of} epochs` : done === 1 ? " epoch" : " epochs";
   const far = done ? `The supernet has trained ${done}${many}` : `The supernet trains its first epoch${of ? ` of ${of}` : ""}`;
   return search.state === "running" || search.state === "queued" ? `${far}; the first shared scores come after the last one.` : `${far}; the search is ${search.state}.`;

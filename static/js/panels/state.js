@@ -29,7 +29,7 @@ function showProgress(page, search) {
   const [done] = figures(search).done;
   const budget = search.spec?.budget?.trials;
   const epochs = Number(done) === 0 ? search.epochs().length : 0;         // of shared weights, before anything is ranked
-  const [count, limit] = epochs ? [epochs, search.spec.strategy.epochs] : [Number(done), budget];
+  const [count, limit] = epochs ? [epochs, search.epochsAhead()] : [Number(done), budget];
   const share = search.state === "finished" ? 100 : limit ? Math.min(100, Math.floor((100 * count) / limit)) : 0;
   for (const bar of page.querySelectorAll("[data-progress]")) {
     bar.setAttribute("aria-valuenow", share);

@@ -61,6 +61,7 @@ def test_two_searches_of_the_same_document_at_the_same_cost(darts: Search, perso
         assert api.parse(made.document).document() == made.document
     strategy = sharing.document["strategy"]
     assert (strategy["name"], strategy["epochs"], strategy["batch_size"], strategy["lr"]) == ("random_sharing", 3, 48, 0.05)
+    assert strategy["seconds"] == 23.0, "its epochs follow from that"
     assert strategy["candidates"] == 20 and sharing.document["budget"]["trials"] == 20
     assert sharing.document["estimation"] == darts.document["estimation"]
     assert scratch.document["strategy"]["name"] == "random_search"

@@ -185,6 +185,18 @@ def test_the_page_carries_everything_and_its_seq(browser: Client, search: Search
     assert rows == ["1", "0", "2"]
 
 
+def test_how_many_epochs_there_will_be_is_what_the_newest_one_was_told(browser: Client, search: Search) -> None:
+    search.document["strategy"] = {"name": "random_sharing", "epochs": 4, "seconds": 60.0}
+    search.save()
+    for number, of in enumerate((4, 10)):
+        epoch = add_epoch(search, number)
+        epoch.work["origin"]["of"] = of
+        epoch.save()
+    answer = browser.get(search.get_absolute_url())
+    assert answer.context["figures"]["supernet"] == {"done": 2, "of": 10} and answer.context["figures"]["share"] == 20
+    assert "2 of 10 epochs of the supernet" in answer.content.decode()
+
+
 def test_a_search_that_trains_shared_weights_shows_how_far_they_are(browser: Client, search: Search) -> None:
     search.document["strategy"] = {"name": "darts", "epochs": 4}
     search.save()

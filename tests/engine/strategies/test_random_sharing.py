@@ -127,6 +127,45 @@ def test_a_budget_that_ends_within_the_epochs_still_has_a_final(strategy: str, t
     assert final.architecture.document() == search.outcomes[0].payload["standby"]
 
 
+@pytest.mark.parametrize(("seconds", "first", "epochs"), [
+    (60.0, 4.0, 15), (60.0, 25.0, 2), (1.0, 50.0, 1), (1e8, 0.0, 10_000)])
+def test_as_many_epochs_as_fit_into_the_seconds(seconds: float, first: float, epochs: int) -> None:
+    """Going by the first one; the learning rate falls over these, and what was told says so again after a restart."""
+    strategy, again = (RandomSharing(SPACE, Options(epochs=3, candidates=2, seconds=seconds), 0) for _ in range(2))
+    (work,) = strategy.ask(1)
+    assert isinstance(work, SupernetEpoch) and work.settings == {} and work.origin["of"] == 3
+    told = replace(work, trial=0), Outcome("done", 0.5, "shared", spend={"seconds": first, "epochs": 1.0})
+    for each in (strategy, again):
+        each.tell(*told)
+        assert each.phases.epochs == epochs
+    again.load_state_dict(strategy.state_dict())
+    assert (following := strategy.ask(1)) == again.ask(1)
+    if epochs == 1:
+        assert all(isinstance(each, Candidate) for each in following)
+    else:
+        [second] = following
+        assert isinstance(second, SupernetEpoch) and second.origin["of"] == epochs
+        assert second.settings == {"plan": {"epochs": epochs}}
+        strategy.tell(replace(second, trial=1), Outcome("done", 0.5, "shared", spend={"seconds": 1.0, "epochs": 1.0}))
+        assert strategy.phases.epochs == epochs, "later epochs change nothing"
+
+
+def test_an_epoch_that_failed_says_nothing_about_the_others() -> None:
+    strategy = RandomSharing(SPACE, Options(epochs=3, seconds=60.0), 0)
+    (work,) = strategy.ask(1)
+    strategy.tell(replace(work, trial=0), Outcome("failed"))
+    assert strategy.ask(1) == [] and strategy.phases.over
+
+
+def test_the_weights_learn_for_as_many_epochs_as_fit(tmp_path: Path) -> None:
+    spec = parse({"space": {"kind": "nas_bench_201", "preset": "table"}, "dataset": {"name": "digits", "train_limit": 64},
+                  "strategy": {"name": "random_sharing", "preset": "cpu", "seconds": 0.01, "candidates": 2},
+                  "estimation": {"name": "shared", "preset": "cpu", "epochs": 1}, "finals": {"epochs": 1}})
+    search = run(spec, tmp_path / "search", tmp_path / "data", "cpu", lambda event: None)
+    assert [isinstance(work, SupernetEpoch) for work in search.items] == [True, False, False, False]
+    assert search.items[-1].final_of is not None and search.outcomes[3].ok           # type: ignore[union-attr]
+
+
 def test_candidates_are_random_members_scored_with_the_last_epoch() -> None:
     spec = parse({"space": {"kind": "nas_bench_201", "preset": "table"}, "dataset": {"name": "digits"}, "seed": 4,
                   "strategy": {"name": "random_sharing", "preset": "cpu", "epochs": 2, "candidates": 5},
