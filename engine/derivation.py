@@ -49,10 +49,14 @@ def answers(work: SupernetEpoch, report: Mapping[str, Any]) -> list[Event]:
     if "round" not in work.settings:
         return []
     agreed, answered = report["agreed"], report["answered"]
-    note = "Accuracy of the supernet without it; the lowest of an edge stays. Last column: without the whole edge."
+    note = "Accuracy of the supernet without it; the lowest of an edge stays."
+    last = " Last column: without the whole edge."
     found = [[series("Decisions as the alphas would have made them", agreed=agreed, decisions=answered)]]
-    found += [[heat(f"What removal leaves: {name}", table["edges"], [*table["ops"], "edge"], report["without"][name], note)]
-              for name, table in report["tables"].items() if name in report["without"]]
+    for name, rows in report["without"].items():
+        table = report["tables"][name]
+        whole = any(row[-1] is not None for row in rows)
+        columns, values = [*table["ops"], *(["edge"] if whole else [])], [row if whole else row[:-1] for row in rows]
+        found.append([heat(f"What removal leaves: {name}", table["edges"], columns, values, note + last * whole)])
     return [Event("strategy", work.trial, shown(*each, epoch=work.index + 1)) for each in found]
 
 

@@ -21,15 +21,16 @@ from typing import Any, Literal
 from engine.architecture.architecture import Architecture
 from engine.architecture.graph import Shape
 from engine.events import Event
-from engine.insight import Picture, alphas, due, series, shown
+from engine.insight import Picture, alphas, due, heat, series, shown
 from engine.options import integer, real
 from engine.work import Candidate, Outcome, SupernetEpoch, Weights, Work
 
 WIDE, MANY_SKIPS, UNCLEAR = 0.25, 3, 0.95      # gap of the losses; skips; entropy beside that of equal shares
-MEMORISED = ("The gap is wide: the weights memorise their examples while the alphas choose on others. Fewer epochs, more "
-             "weight decay or augmentation help.")
+MEMORISED = ("The gap is wide: the weights memorise their examples while architectures are chosen on others. Fewer epochs "
+             "or more weight decay help.")
 COLLAPSED = ("So many skips are the known collapse: fewer epochs, more weight decay of the shared weights, or an early stop "
              "help; DARTS- is made against it.")
+EDGES = ": edges to "                           # in the name of a table by which a node weighs its edges
 UNDECIDED = ("All operations are nearly equal: what would be derived now is close to chance. More epochs or a higher "
              "learning rate of the alphas sharpen them.")
 
@@ -146,14 +147,40 @@ def _figures(report: Mapping[str, Any]) -> list[Picture]:
         note = MEMORISED if valid - train > WIDE else ""
         found.append({**series("Loss of the supernet", training=train, validation=valid, gap=valid - train), "note": note})
     if "skips" in report:
-        note = COLLAPSED if report["skips"] >= MANY_SKIPS else ""
+        note = COLLAPSED if "alphas" in report and report["skips"] >= MANY_SKIPS else ""
         found.append({**series("Skips of the derived cell", skips=report["skips"]), "note": note})
     if entropy := report.get("entropy"):
         means = {name: sum(row) / len(row) for name, row in entropy.items()}
+        drawn = _by_owner(means)
         widths = {name: len(table["ops"]) for name, table in report.get("tables", {}).items()}
         parts = [mean / log(widths[name]) for name, mean in means.items() if widths.get(name, 0) > 1]
         note = UNDECIDED if parts and min(parts) > UNCLEAR else ""
-        found.append({**series("Mean entropy of an edge", **means), "note": note})
+        found.append({**series("Mean entropy of an edge", **drawn), "note": note})
+    return found
+
+
+def _by_owner(means: Mapping[str, float]) -> dict[str, float]:
+    """Of the tables that the edges of a node have (`engine.nets.partial`) one mean for each cell."""
+    found: dict[str, list[float]] = {}
+    for name, value in means.items():
+        owner, joins, _ = name.partition(EDGES)
+        found.setdefault(f"{owner} edges" if joins else name, []).append(value)
+    return {name: sum(values) / len(values) for name, values in found.items()}
+
+
+def _edges(report: Mapping[str, Any]) -> list[Picture]:
+    """Those tables side by side: a row for each node of a cell, a column for each node that an edge may come from."""
+    cells: dict[str, dict[str, dict[str, float]]] = {}
+    for name, table in report.get("alphas", {}).items():
+        owner, joins, node = name.partition(EDGES)
+        if joins and name in report["tables"]:
+            sources = [edge.split(" ")[0] for edge in report["tables"][name]["ops"]]
+            cells.setdefault(owner, {})[f"to {node}"] = dict(zip(sources, table["softmax"][0], strict=True))
+    found = []
+    for owner, rows in cells.items():
+        columns = list(dict.fromkeys(source for row in rows.values() for source in row))
+        values = [[row.get(source) for source in columns] for row in rows.values()]
+        found.append(heat(f"Edges: {owner}", list(rows), columns, values, "Share of each edge among those of its node."))
     return found
 
 
@@ -166,8 +193,9 @@ def pictures(work: SupernetEpoch, report: Mapping[str, Any], *, every: int = 1) 
     kept = report.get("kept", {})
     events = [found] + [[alphas(f"Alphas: {name}", tables[name]["edges"], tables[name]["ops"], table["softmax"],
                                 table.get("raw", ()), kept.get(name, ()), "Probability of each operation on each edge.")]
-                        for name, table in report.get("alphas", {}).items() if name in tables]
+                        for name, table in report.get("alphas", {}).items() if name in tables and EDGES not in name]
+    events += [[picture] for picture in _edges(report)]
     heads = [{"epoch": work.index + 1, **({"derived": report["derived"]} if "derived" in report else {})},
-             *({"epoch": work.index + 1} for _ in report.get("alphas", {}))]
+             *({"epoch": work.index + 1} for _ in events[1:])]
     return [Event("strategy", work.trial, shown(*each, **head)) for each, head in zip(events, heads, strict=False)
             if each or "derived" in head]

@@ -85,7 +85,9 @@ def figures(search: Search, trials: list[dict[str, Any]]) -> dict[str, Any]:
     spent = sum(t["seconds"] or 0.0 for t in trials)
     limit = search.document["budget"].get("trials")
     charged = [t for t in own if t["error_kind"] not in REFUSED or t["epochs"]]
-    best = min(scored, key=lambda t: (-t["score"], t["number"]), default=None)
+    newest = max(scored, key=lambda t: t["number"], default={})         # kinds of score are never compared with each other
+    comparable = [t for t in scored if t["score_kind"] == newest["score_kind"]]
+    best = min(comparable, key=lambda t: (-t["score"], t["number"]), default=None)
     distinct = {t["canonical_id"] or t["encoding_id"] for t in own}
     return {"best": best, "done": len(charged), "ended": len(own), "limit": limit, "distinct": len(distinct),
             "failed": sum(t["status"] == "failed" and t["error_kind"] not in REFUSED for t in own),

@@ -11,7 +11,7 @@ from engine.errors import fail
 from engine.nets.alphas import Alphas
 from engine.nets.auxiliary import source_of
 from engine.nets.mixture import Learning, Mixture
-from engine.phases import Site
+from engine.phases import EDGES, Site
 
 Joins = Mapping[str, tuple[str, tuple[int, ...]]]       # by table of a node: the table and the rows of its edges
 
@@ -44,7 +44,7 @@ def partial(relaxed: Relaxed, shape: Shape, parts: int) -> tuple[Relaxed, Joins]
         if found := heard(relaxed, node):
             owner, rows = found
             ends = tuple(relaxed.tables[owner].edges[row] for row in rows)
-            table = f"{owner}: edges to {ends[0].rpartition(' ')[2]}"
+            table = f"{owner}{EDGES}{ends[0].rpartition(' ')[2]}"
             tables[table], places[node.name], joins[table] = Table(("share",), ends), (table, 0), (owner, rows)
     return Relaxed(Graph(tuple(nodes), relaxed.graph.output), tables, places), joins
 

@@ -35,14 +35,24 @@ function wholeTicks(series) {
   return all.length ? Math.max(1, Math.ceil((most - least) / 8)) : 1;
 }
 
+// The ticks of an axis: a single value stands alone in the middle, a few whole numbers have none between them.
+function ticks(values) {
+  const found = [...new Set(values.filter(Number.isFinite))];
+  const [least, most] = [Math.min(...found), Math.max(...found)];
+  if (found.length === 1) return { tickmode: "array", tickvals: found, range: [least - (Math.abs(least) / 10 || 1), least + (Math.abs(least) / 10 || 1)] };
+  return found.length && found.every(Number.isInteger) && most - least < 8 ? { tick0: 0, dtick: 1 } : {};
+}
+
 function layout({ x, y, whole, named, height = 280 }, series) {
   const axis = (title) => ({
     title: { text: plain(title), standoff: 8, font: { color: token("--nw-muted"), size: 12 } },
     color: token("--nw-muted"), gridcolor: token("--nw-grid"), linecolor: token("--nw-line"), zeroline: false, automargin: true,
   });
+  const points = series.every(({ look }) => ["dots", "line", "step"].includes(look));
+  const fitted = (name, is) => (points && !is ? ticks(series.flatMap((one) => [...one[name]])) : {});
   return {
-    xaxis: { ...axis(x), showgrid: false, ...(whole ? { tick0: 0, dtick: wholeTicks(series) } : {}), ...(named ? { type: "category" } : {}) },
-    yaxis: { ...axis(y), ...(named === "both" ? { type: "category", autorange: "reversed" } : {}) },
+    xaxis: { ...axis(x), showgrid: false, ...fitted("x", named), ...(whole ? { tick0: 0, dtick: wholeTicks(series) } : {}), ...(named ? { type: "category" } : {}) },
+    yaxis: { ...axis(y), ...fitted("y", named === "both" || series.some((one) => one.low)), ...(named === "both" ? { type: "category", autorange: "reversed" } : {}) },
     margin: { l: 52, r: 12, t: 8, b: 40 }, height, autosize: true,
     paper_bgcolor: token("--nw-surface"), plot_bgcolor: token("--nw-surface"), hovermode: "closest",
     font: { family: getComputedStyle(document.body).fontFamily, size: 12, color: token("--nw-ink") },

@@ -15,6 +15,7 @@ import { mount as log } from "./panels/log.js";
 import { mount as pareto } from "./panels/pareto.js";
 import { mount as state } from "./panels/state.js";
 import { mount as supernet } from "./panels/supernet.js";
+import { borrowed } from "./words.js";
 
 const PANELS = { baselines, best_so_far: bestSoFar, curves, ensemble, finals, incumbent, insight, leaderboard, log, pareto, supernet };
 const WHOLE_PAGE = [figures, state];
@@ -109,6 +110,12 @@ export class Search {
     return this.networks()
       .filter((trial) => trial.status === "done" && Number.isFinite(trial.score) && !Number.isInteger(trial.final_of))
       .sort((a, b) => a.number - b.number);
+  }
+
+  // Those of the kind of score that the search came to last: kinds are never compared with each other.
+  comparable() {
+    const scored = this.scored();
+    return scored.filter((trial) => borrowed(trial.score_kind) === borrowed(scored.at(-1).score_kind));
   }
 
   // `types`: names separated by blanks, or "*". Returns how to stop listening.

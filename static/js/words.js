@@ -21,6 +21,11 @@ export function duration(seconds) {
   return `${(seconds / 3600).toFixed(1)} h`;
 }
 
+// Scores of networks that nobody has trained from scratch, beside those of others.
+const BORROWED = { shared: "with shared weights", hypernetwork: "with generated weights", inherited: "with inherited weights", proxy: "by a proxy" };
+
+export const borrowed = (kind) => BORROWED[kind] ?? "";
+
 // A size known by its logarithm: 4.1 · 10¹²; small ones in full.
 export function power(log10) {
   if (log10 === null) return "no end";

@@ -56,6 +56,9 @@ def test_answers_are_shown_after_the_epochs_that_ask() -> None:
     [picture] = second.data["pictures"]
     assert picture["columns"][-1] == "edge" and picture["values"][0][:2] == [None, 0.1235] and len(picture["rows"]) == 14
     assert all(len(json.dumps(event.data)) < 4096 for event in (first, second))
+    report["without"]["normal"] = [[*row[:-1], None] for row in report["without"]["normal"]]        # no edge was asked about
+    [picture] = answers(SupernetEpoch(5, trial=5, settings={"round": 2}), report)[1].data["pictures"]
+    assert picture["columns"] == TABLES["normal"]["ops"] and "whole edge" not in picture["note"]
     assert "3 of 14" in why(report)
 
 

@@ -109,11 +109,29 @@ def test_figures_say_what_to_do_only_where_they_go_wrong() -> None:
     table = {"edges": ["0 to 1"], "ops": ["none", "skip_connect"]}
     for train, skips, entropy in ((1.0, 1, 0.3), (0.5, 4, 0.69)):
         report = {"train_loss": train, "valid_loss": 1.1, "skips": skips, "entropy": {"cell": [entropy]},
-                  "tables": {"cell": table}}
+                  "tables": {"cell": table}, "alphas": {}}
         [event] = pictures(SupernetEpoch(0, trial=0), report)
         notes = [picture["note"] for picture in event.data["pictures"]]
         assert all(notes) if skips == 4 else not any(notes)
     assert "memorise" in notes[0] and "collapse" in notes[1] and "close to chance" in notes[2]
+
+
+def test_skips_that_no_alphas_chose_are_no_collapse() -> None:
+    [event] = pictures(SupernetEpoch(0, trial=0), {"skips": 9})
+    assert [picture["note"] for picture in event.data["pictures"]] == [""]
+
+
+def test_the_edges_that_nodes_weigh_are_one_table_a_cell_and_one_line() -> None:
+    joins = {"normal: edges to 2": ["0 to 2", "1 to 2"], "normal: edges to 3": ["0 to 3", "1 to 3", "2 to 3"]}
+    report = {"entropy": {"normal: edges to 2": [0.5], "normal: edges to 3": [1.0]},
+              "tables": {name: {"edges": ["share"], "ops": ops} for name, ops in joins.items()},
+              "alphas": {name: {"softmax": [[1 / len(ops)] * len(ops)]} for name, ops in joins.items()}}
+    drawn = {p["title"]: p for event in pictures(SupernetEpoch(0, trial=0), report) for p in event.data["pictures"]}
+    assert list(drawn) == ["Mean entropy of an edge", "Edges: normal"]
+    assert drawn["Mean entropy of an edge"]["values"] == {"normal edges": 0.75}
+    edges = drawn["Edges: normal"]
+    assert (edges["rows"], edges["columns"]) == (["to 2", "to 3"], ["0", "1", "2"])
+    assert edges["values"] == [[0.5, 0.5, None], [0.3333, 0.3333, 0.3333]]
 
 
 def test_a_method_without_alphas_shows_its_losses() -> None:

@@ -385,11 +385,11 @@ def test_how_the_strategy_thinks_one_picture_at_a_time(opened: Opened) -> None:
     stage.send(event(11, "strategy", 2, **insight.shown(insight.series("Reward", mean=0.6), densities, kernel, fabric)))
     stage.wait(f"{panel}.querySelectorAll('[data-pictures] button').length === 5")
     for title, sentence in (("Fabric", "Bold"), ("Reward", "Now mean 0.6."), ("Kernel", "Near trials are dark"),
-                            ("Densities", "good against rest for kernel.")):
+                            ("Densities", "Good against rest for kernel.")):
         stage.page.get_by_role("button", name=title).click()
         stage.wait(f"{panel}.querySelector('[data-summary]').textContent === {json.dumps(sentence)}")
     stage.page.get_by_label("Decision").select_option("lr")
-    stage.wait(f"{panel}.querySelector('[data-summary]').textContent === 'good against rest for lr.'")
+    stage.wait(f"{panel}.querySelector('[data-summary]').textContent === 'Good against rest for lr.'")
     stage.page.get_by_role("button", name="Reward").click()
     stage.wait(f"{panel}.querySelector('[data-chart]').dataset.points === '2'")
     assert stage.faults == []

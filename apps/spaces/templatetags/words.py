@@ -11,6 +11,8 @@ register = template.Library()
 SUFFIXES = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
 PROPER = {"nasnet": "NASNet", "pnas": "PNAS", "amoebanet": "AmoebaNet", "imagenet": "ImageNet", "enas": "ENAS", "mlp": "MLP",
           "nas": "NAS", "darts": "DARTS", "cpu": "CPU"}
+BORROWED = {"shared": "with shared weights", "hypernetwork": "with generated weights",
+            "inherited": "with inherited weights", "proxy": "by a proxy"}
 SUPERSCRIPT = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
@@ -29,6 +31,12 @@ def count(value: Any) -> str:
 @register.filter
 def score(value: Any) -> str:
     return f"{value:.4f}" if _number(value) else "–"
+
+
+@register.filter
+def borrowed(kind: Any) -> str:
+    """Of a kind of score: how a network came to it that nobody trained from scratch, after a blank; else nothing."""
+    return f" {BORROWED[kind]}" if kind in BORROWED else ""
 
 
 @register.filter

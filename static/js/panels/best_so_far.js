@@ -1,27 +1,51 @@
-// Best score so far against trials or time. Listens to trial_finished and search_state. Draws one step line and one dot per
-// trial; before there are any, how the supernet comes on.
+// Best score so far against trials or time. Listens to trial_finished and search_state. Draws one dot per trial and a step line
+// of each kind of score; before there are any, how the supernet comes on.
 
 import { Chart, press, tool, toolbar } from "../chart.js";
-import { score } from "../words.js";
+import { borrowed, score } from "../words.js";
 import { training } from "./epochs.js";
 
-function points(search, byTime) {
-  let best = -Infinity;
+// Of each kind of score, in the order in which the search came to them: its trials, and where they stand.
+function kinds(search, byTime) {
+  const found = new Map();
   let spent = 0;
-  return search.scored().map((trial) => {
+  for (const trial of search.scored()) {
     spent += trial.seconds ?? 0;
-    if (trial.score > best) best = trial.score;
-    return { x: byTime ? Number(spent.toFixed(1)) : trial.number, score: trial.score, best };
+    const name = borrowed(trial.score_kind) || "from scratch";
+    if (!found.has(name)) found.set(name, { name, points: [] });
+    const { points } = found.get(name);
+    const best = Math.max(trial.score, points.at(-1)?.best ?? -Infinity);
+    points.push({ x: byTime ? Number(spent.toFixed(1)) : trial.number, score: trial.score, best });
+  }
+  return [...found.values()];
+}
+
+function lines(search, byTime) {
+  const all = kinds(search, byTime);
+  const name = (word, kind) => (all.length > 1 ? `${word} ${kind.name}` : word);
+  return all.flatMap((kind, colour) => {
+    const x = kind.points.map((point) => point.x);
+    return [{ name: name("single trials", kind), x, y: kind.points.map((point) => point.score), look: "dots", colour },
+      { name: name("best so far", kind), x, y: kind.points.map((point) => point.best), look: "step", colour }];
   });
 }
 
 function sentence(search) {
-  const scored = search.scored();
+  const scored = search.comparable();
   if (!scored.length) return "No trial has a score yet.";
   const best = scored.reduce((a, b) => (b.score > a.score ? b : a));
   const since = scored.filter((trial) => trial.number > best.number).length;
   const after = since ? `; no better one in the ${since} scored since` : "";
-  return `Best ${score(best.score)} at trial ${best.number}${after}. Dots are single trials.`;
+  const kind = borrowed(best.score_kind);
+  return `Best ${score(best.score)} at trial ${best.number}${kind && ` ${kind}`}${after}. Dots are single trials.${kind && finals(search)}`;
+}
+
+// What a score with borrowed weights came to: that alone is a network's own.
+function finals(search) {
+  const done = [...search.trials.values()].filter((trial) => Number.isInteger(trial.final_of) && trial.status === "done" && Number.isFinite(trial.score));
+  if (!done.length) return "";
+  const best = done.reduce((a, b) => (b.score > a.score ? b : a));
+  return ` Trained from scratch ${done.length > 1 ? "the best final has" : "it has"} ${score(best.score)} (trial ${best.number}).`;
 }
 
 function supernet(search) {
@@ -35,12 +59,7 @@ export function mount(panel, search) {
   const draw = () => {
     const words = training(search);
     if (words) return chart.show(supernet(search), words, { x: "epoch of the supernet", whole: true });
-    const all = points(search, byTime);
-    const x = all.map((point) => point.x);
-    return chart.show([
-      { name: "single trials", x, y: all.map((point) => point.score), look: "dots", colour: 0 },
-      { name: "best so far", x, y: all.map((point) => point.best), look: "step", colour: 0 },
-    ], sentence(search), { x: byTime ? "seconds of training spent" : "trial", whole: !byTime });
+    return chart.show(lines(search, byTime), sentence(search), { x: byTime ? "seconds of training spent" : "trial", whole: !byTime });
   };
   const axis = (word, time) => {
     const button = tool(word, () => {

@@ -1,7 +1,7 @@
 // The row of figures under the title. Listens to everything that changes them. [data-figure=best|rate|distinct|failed|spent|done].
 
 import { paced } from "../pace.js";
-import { duration, score } from "../words.js";
+import { borrowed, duration, score } from "../words.js";
 
 const ENDED = new Set(["done", "failed", "pruned"]);
 const REFUSED = new Set(["constraint", "filter"]);         // by a limit, or by the filter
@@ -11,13 +11,12 @@ export function figures(search) {
   const trials = [...search.trials.values()];
   const ended = search.networks().filter((trial) => ENDED.has(trial.status) && !Number.isInteger(trial.final_of));
   const charged = ended.filter((trial) => !REFUSED.has(trial.error_kind) || trial.epochs);   // not those nobody trained
-  const scored = search.scored();
-  const best = scored.length ? scored.reduce((a, b) => (b.score > a.score ? b : a)) : null;
+  const best = search.comparable().reduce((a, b) => (a && a.score >= b.score ? a : b), null);
   const spent = trials.reduce((sum, trial) => sum + (trial.seconds ?? 0), 0);
   const distinct = new Set(ended.map((trial) => trial.canonical_id ?? trial.encoding_id).filter(Boolean)).size;
   const budget = search.spec?.budget?.trials;
   return {
-    best: best ? [score(best.score), `trial ${best.number}`] : ["–", ""],
+    best: best ? [score(best.score), `trial ${best.number} ${borrowed(best.score_kind)}`.trim()] : ["–", ""],
     rate: spent > 0 ? [String(Math.round((charged.length * 3600) / spent)), "per hour"] : ["–", ""],
     distinct: [String(distinct), `of ${ended.length}`],
     failed: [String(ended.filter((trial) => trial.status === "failed" && !REFUSED.has(trial.error_kind)).length), ""],

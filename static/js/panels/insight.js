@@ -69,7 +69,8 @@ export const DRAW = {
     const at = decision.at.map((one) => (typeof one === "string" ? spoken(one) : one));
     const lines = picture.names.map((name, colour) => ({ name, x: at, y: decision.values[colour], look, colour }));
     const words = { x: decision.name, y: picture.y ?? "density", whole: false, named: look === "bars" ? "x" : "" };
-    return { lines, words, sentence: `${picture.names.join(" against ")} for ${decision.name}.`, choices: picture.decisions.map((one) => one.name) };
+    const names = picture.names.join(" against ");
+    return { lines, words, sentence: `${names[0].toUpperCase()}${names.slice(1)} for ${decision.name}.`, choices: picture.decisions.map((one) => one.name) };
   },
   scatter(picture) {
     const lines = [{ name: picture.title, x: picture.points.map(([x]) => x), y: picture.points.map(([, y]) => y), look: "dots", colour: 0 }];

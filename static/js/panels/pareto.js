@@ -1,7 +1,7 @@
-// Score against cost: the networks that no other beats in both. Listens to trial_finished and incumbent.
+// Score against cost: the networks that no other beats in both, of one kind of score. Listens to trial_finished and incumbent.
 
 import { Chart, press, tool, toolbar } from "../chart.js";
-import { score } from "../words.js";
+import { borrowed, score } from "../words.js";
 
 const COSTS = { parameters: ["Parameters", "parameters"], flops: ["FLOPs", "FLOPs"], latency_ms: ["Latency", "latency in ms"] };
 
@@ -30,15 +30,18 @@ export function mount(panel, search) {
   const buttons = new Map();
   const draw = () => {
     const measured = (name) => search.scored().filter((trial) => Number.isFinite(trial[name]));
-    const shown = measured(cost);
+    const comparable = new Set(search.comparable());
+    const shown = measured(cost).filter((trial) => comparable.has(trial));
+    const others = measured(cost).filter((trial) => !comparable.has(trial));
     const best = front(shown, cost);
     const incumbent = shown.filter((trial) => trial.number === search.incumbent?.trial);
     buttons.get("latency_ms").hidden = cost !== "latency_ms" && !measured("latency_ms").length;
     chart.show([
-      line("networks", shown, cost, "dots", 0),
+      line(`networks ${borrowed(shown[0]?.score_kind)}`.trim(), shown, cost, "dots", 0),
       line("front", best, cost, "step", 0),
       line("incumbent", incumbent, cost, "dots", 1),
-    ], sentence(shown, best, cost), { x: COSTS[cost][1] });
+      line("other kinds of score", others, cost, "dots", 2),
+    ].filter(({ x }, k) => k < 2 || x.length), sentence(shown, best, cost), { x: COSTS[cost][1] });
   };
   for (const [name, [word]] of Object.entries(COSTS)) {
     buttons.set(name, tool(word, () => {

@@ -156,7 +156,7 @@ class Player {
       lines.push({ name: "derived now", x: picture.kept.map(([, column]) => columns[column]), y: picture.kept.map(([row]) => rows[row]), look: "dots", colour: 1, opacity: 1 });
     }
     const sentence = stage === 0 ? "Before the first epoch all operations of an edge are alike." : this.raw ? "The alphas as they are, before the softmax. The colours are the same for all epochs." : `${picture.note} The colours are the same for all epochs.`;
-    return this.chart.show(lines, sentence, { x: "", y: "", whole: false, named: "both", height: Math.max(280, 140 + 18 * picture.rows.length) });
+    return this.chart.show(lines, sentence, { x: "", y: "", whole: false, named: "both", height: Math.max(this.parts.cell.hidden ? 150 : 280, 140 + 18 * picture.rows.length) });
   }
 }
 

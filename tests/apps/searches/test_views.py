@@ -278,6 +278,14 @@ def outcome(**metrics: Any) -> dict[str, Any]:
             "metrics": metrics, "spend": {}, "artifact": None, "payload": {}}
 
 
+def test_the_best_is_of_the_kind_of_score_that_the_search_came_to_last(browser: Client, search: Search) -> None:
+    add(search, 0, "done", 0.9, score_kind="shared")
+    page = browser.get(search.get_absolute_url())
+    assert "0.9000 <small>trial 0 with shared weights</small>" in page.content.decode()
+    add(search, 1, "done", 0.5, score_kind="inherited")
+    assert browser.get(search.get_absolute_url()).context["figures"]["best"]["number"] == 1
+
+
 def test_what_broke_a_limit_is_counted_apart_and_what_nobody_trained_is_not_charged(browser: Client, search: Search) -> None:
     add(search, 0, "done", 0.5, epochs=1.0, outcome=outcome(latency_ms=1.25, latency_device="cpu"))
     add(search, 1, "failed", outcome=outcome(error="Over the limit", error_kind="constraint"))

@@ -38,3 +38,8 @@ def test_names_become_labels_and_lists_words() -> None:
     assert words.listed([1, 2]) == "1, 2"
     assert words.listed(None) == "none"
     assert words.times([3, 32, 32]) == "3×32×32"
+
+
+def test_scores_with_borrowed_weights_say_so() -> None:
+    assert words.borrowed("shared") == " with shared weights"
+    assert words.borrowed("scratch") == words.borrowed(None) == ""
