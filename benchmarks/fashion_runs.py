@@ -6,7 +6,8 @@
 A document is what the form makes of the method, the space and the data, each with its values for a CPU; only the number of
 images is less than all. The baselines are those of the button "Compare with baselines at equal cost": random search with
 sharing trains as many epochs (where it is the same document for several methods, it is trained once), random search from
-scratch as many seconds. Rows are kept in `results/fashion_runs.jsonl`; a row that is there is not measured again, and with
+scratch as many seconds. One that had up to half more of them, in the same work folder, stands for it: a single training
+more or less is as much. Rows are kept in `results/fashion_runs.jsonl`; a row that is there is not measured again, and with
 the same work folder an interrupted run goes on within its search.
 """
 
@@ -16,6 +17,7 @@ import argparse
 import json
 import sys
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -52,6 +54,7 @@ RUNS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "darts_second": (CELLS, {"name": "darts", "order": "second"}),
     "enas_micro": ("enas_micro", {"name": "enas"}),
     "darts_cell": ("darts_cell", {"name": "darts"})}
+WIDER = 1.5                                     # times the seconds of a random search that may stand for another
 SAME = ("run", "seed", "images")                # rows of which these are equal are the same measurement
 
 
@@ -64,7 +67,19 @@ def spec_of(name: str, seed: int, images: int) -> Spec:
 
 def searched(spec: Spec, folder: Path) -> Search:
     """To its end, in a folder of its own below this one: the same document is never searched twice."""
-    return run(spec, folder / digest(spec.document()), data_folder(), "cpu", lambda event: None)
+    found = begun(spec, folder) or spec
+    return run(found, folder / digest(found.document()), data_folder(), "cpu", lambda event: None)
+
+
+def begun(spec: Spec, folder: Path) -> Spec | None:
+    """A search that the folder holds, equal to this one but for a budget of somewhat more seconds."""
+    wanted = spec.budget.seconds
+    for path in sorted(folder.glob("*/spec.json")):
+        other = parse(json.loads(path.read_text()))
+        allowed = other.budget.seconds
+        if wanted and allowed and wanted <= allowed <= WIDER * wanted and replace(other, budget=spec.budget) == spec:
+            return other
+    return None
 
 
 def told(search: Search) -> Row:
@@ -78,10 +93,11 @@ def told(search: Search) -> Row:
     chosen = search.outcomes[final.final_of]
     return {"strategy": search.spec.strategy.name, "epochs": sum(isinstance(work, SupernetEpoch) for work, _ in own),
             "candidates": sum(isinstance(work, Candidate) for work, _ in own),
-            "failed": sum(not outcome.ok for _, outcome in own), "seconds": seconds(own),
-            "final_seconds": round(outcome.spend["seconds"], 1), "genotype": final.architecture.document(),
-            "parameters": outcome.metrics["parameters"], "score_kind": chosen.score_kind, "score": round(chosen.score, 4),
-            "valid": round(outcome.score, 4), "test": round(outcome.metrics["test"], 4)}
+            "failed": sum(not outcome.ok for _, outcome in own), "budget": search.spec.budget.seconds,
+            "seconds": seconds(own), "final_seconds": round(outcome.spend["seconds"], 1),
+            "genotype": final.architecture.document(), "parameters": outcome.metrics["parameters"],
+            "score_kind": chosen.score_kind, "score": round(chosen.score, 4), "valid": round(outcome.score, 4),
+            "test": round(outcome.metrics["test"], 4)}
 
 
 def closes(work: Any) -> bool:

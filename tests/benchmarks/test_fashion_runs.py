@@ -10,8 +10,9 @@ import pytest
 
 from apps.searches.forms import NewSearch
 from benchmarks import fashion_runs
-from benchmarks.fashion_runs import KEPT, RUNS, keep, kept, measured, missing, searched, short, spec_of, told
+from benchmarks.fashion_runs import KEPT, RUNS, WIDER, begun, keep, kept, measured, missing, searched, short, spec_of, told
 from engine.baselines import SCRATCH, SHARING, baselines
+from engine.journal import Journal
 from engine.registry import discover
 from engine.spec import Spec, parse
 
@@ -19,7 +20,7 @@ SMALL = {"space": {"kind": "nas_bench_201", "preset": "table"}, "strategy": {"na
          "estimation": {"name": "shared", "preset": "cpu", "epochs": 1}, "seed": 3,
          "dataset": {"name": "digits", "train_limit": 64}}
 ROWS = [pytest.param(row, id=f"{row['run']}-{row['seed']}") for row in kept(KEPT)]
-OF_A_SEARCH = {"strategy", "epochs", "candidates", "failed", "seconds", "final_seconds", "genotype", "parameters",
+OF_A_SEARCH = {"strategy", "epochs", "candidates", "failed", "budget", "seconds", "final_seconds", "genotype", "parameters",
                "score_kind", "score", "valid", "test"}
 
 
@@ -67,6 +68,18 @@ def test_a_search_without_a_final_is_no_row() -> None:
         told(Closed())  # type: ignore[arg-type]
 
 
+def test_a_random_search_of_somewhat_more_seconds_stands_for_another(tmp_path: Path) -> None:
+    def chance(seconds: float, seed: int = 3) -> Spec:
+        return parse({**baselines(parse(SMALL).document(), seconds)[SCRATCH], "seed": seed})
+
+    Journal.begin(tmp_path / "any", chance(12.0))
+    Journal.begin(tmp_path / "other", parse(SMALL))
+    for enough in (8.0, 10.0, 12.0):
+        assert begun(chance(enough), tmp_path) == chance(12.0)
+    assert begun(chance(7.9), tmp_path) is begun(chance(12.1), tmp_path) is begun(chance(10.0, seed=4), tmp_path) is None
+    assert begun(parse(SMALL), tmp_path) is None, "only a budget of seconds may differ"
+
+
 def test_only_what_is_missing_is_measured(tmp_path: Path) -> None:
     path = tmp_path / "results" / "rows.jsonl"
     assert missing(path, ["darts", "enas_macro"], 0, 1000) == ["darts", "enas_macro"] and kept(path) == []
@@ -87,6 +100,7 @@ def test_a_kept_row_is_whole(row: dict[str, Any]) -> None:
         assert set(found) == OF_A_SEARCH
         assert 0 < found["valid"] <= 1 and 0 < found["test"] <= 1 and found["parameters"] > 0
         spec.space.read(found["genotype"]["genotype"], "")
+    assert 1 <= row["baselines"][SCRATCH]["budget"] / max(1.0, row["search"]["seconds"]) <= WIDER
     assert row["search"]["score_kind"] != "scratch", "architectures were chosen by shared weights"
 
 
