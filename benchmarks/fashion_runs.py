@@ -5,10 +5,10 @@
 
 A document is what the form makes of the method, the space and the data, each with its values for a CPU; only the number of
 images is less than all. The baselines are those of the button "Compare with baselines at equal cost": random search with
-sharing trains as many epochs (where it is the same document for several methods, it is trained once), random search from
-scratch as many seconds. One that had up to half more of them, in the same work folder, stands for it: a single training
-more or less is as much. Rows are kept in `results/fashion_runs.jsonl`; a row that is there is not measured again, and with
-the same work folder an interrupted run goes on within its search.
+sharing, and random search from scratch, each for as many seconds as the method took. A random search from scratch that had
+up to half more of them, in the same work folder, stands for another: a single training more or less is as much. Rows are
+kept in `results/fashion_runs.jsonl`; a row that is there is not measured again, and with the same work folder an
+interrupted run goes on within its search.
 """
 
 from __future__ import annotations

@@ -48,7 +48,7 @@ PAPER = {"name": "tpe", "preset": "paper"}
 OVERHEAD: Mapping[str, tuple[Mapping[str, Any], tuple[str, ...]]] = {
     "tpe": (PAPER, ("optuna", "hyperopt")),
     "tpe, multivariate": ({**PAPER, "multivariate": True}, ("optuna_joint",)),
-    "smac": ({"name": "smac"}, ("smac",)),
+    "smac": ({"name": "smac"}, ("smac3",)),
 }
 OURS: Mapping[str, Mapping[str, Any]] = {
     "random_search": {"name": "random_search"}, "tpe": {"name": "tpe"}, "tpe, paper": PAPER,
@@ -60,7 +60,7 @@ LONG: Mapping[str, Mapping[str, Any]] = {           # asked after MANY trials
     "aging_evolution": {"name": "aging_evolution"}, "reinforce": {"name": "reinforce"}, "q_learning": {"name": "q_learning"},
 }
 PROPOSE_ALL = ("aging_evolution", "reinforce", "q_learning")        # they learn from what they proposed themselves
-PEERS = ("hyperopt", "optuna", "optuna_univariate", "optuna_group", "smac")
+PEERS = ("hyperopt", "optuna", "optuna_univariate", "optuna_group", "smac3")
 SPACES: Mapping[str, Mapping[str, Any]] = {         # with conditions, and with numbers
     "chain, paper": {"kind": "chain", "preset": "paper"}, "vision, paper": {"kind": "vision", "preset": "paper"}}
 
@@ -178,7 +178,7 @@ def quality(peer: Peer | None, seeds: int, slow: int, evaluations: int, kept: Ke
             if kept.get(name, seed) is None:
                 kept.put(name, seed, play(field, strategy, seed, evaluations).incumbent[-1])
         for rival in PEERS if peer else ():
-            if kept.get(rival, seed) is None and (rival != "smac" or seed < slow):
+            if kept.get(rival, seed) is None and (rival != "smac3" or seed < slow):
                 assert peer is not None
                 kept.put(rival, seed, peer.ask(peer=rival, do="quality", seed=seed, evaluations=evaluations))
     reached = {who: [kept.values[who, seed] for seed in range(seeds) if (who, seed) in kept.values]

@@ -163,7 +163,13 @@ def step_memory(reference: Any, whose: str, channels: int, cells: int, batch: in
     pair.batches[0] = whole
     before = int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
     weight_step(loss, network, optimizer)
-    return (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 - before) / 2 ** 20
+    return (peak() - before) / 2 ** 20
+
+
+def peak() -> int:
+    """Bytes that this program held at most: unlike `ru_maxrss`, nothing of the process that started it."""
+    lines = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
+    return int(lines["VmHWM"].split()[0]) * 1024
 
 
 def memory(folder: Path, channels: int, cells: int, batch: int) -> dict[str, Any]:

@@ -187,9 +187,9 @@ def smac_overhead(told: int, repeats: int) -> list[float]:
 
 
 QUALITY = {"optuna": optuna_quality, "optuna_univariate": optuna_univariate_quality, "optuna_group": optuna_group_quality,
-           "hyperopt": hyperopt_quality, "smac": smac_quality}
+           "hyperopt": hyperopt_quality, "smac3": smac_quality}
 OVERHEAD = {"optuna": optuna_overhead, "optuna_joint": optuna_joint_overhead, "hyperopt": hyperopt_overhead,
-            "smac": smac_overhead}
+            "smac3": smac_overhead}
 
 
 def main() -> None:

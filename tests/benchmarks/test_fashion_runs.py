@@ -51,7 +51,8 @@ def test_a_method_and_its_baselines_come_to_finals_and_never_twice(tmp_path: Pat
         parse(SMALL).space.read(found["genotype"]["genotype"], "")
     assert (row["search"]["epochs"], row["search"]["candidates"], row["search"]["score_kind"]) == (2, 1, "shared")
     by_chance = row["baselines"][SHARING]
-    assert (by_chance["epochs"], by_chance["candidates"], by_chance["score_kind"]) == (2, 30, "shared")
+    assert (by_chance["candidates"], by_chance["score_kind"]) == (30, "shared")
+    assert by_chance["epochs"] >= 1, "as many as fit into the seconds of the search"
     assert row["baselines"][SCRATCH]["score_kind"] == "scratch" and row["baselines"][SCRATCH]["candidates"] >= 1
     assert len(list(tmp_path.iterdir())) == 3, "a folder for each search"
     again = told(searched(parse(SMALL), tmp_path))
