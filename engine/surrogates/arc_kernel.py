@@ -9,15 +9,19 @@ from __future__ import annotations
 
 import math
 import re
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
-from gpytorch.kernels import Kernel
 from torch import Tensor
 
 from engine.spaces.space import Parameter
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore", FutureWarning)          # of what it compiles on import: nothing that we could do
+    from gpytorch.kernels import Kernel
 
 
 @dataclass(frozen=True)
