@@ -62,6 +62,16 @@ class BandedConv(nn.Module):
         return same + lower + upper
 
 
+class PointConv(nn.Conv2d):
+    """A strided 1×1 convolution that first leaves out the pixels it would step over: the same, but safe. For inputs with few
+    channels, channels last, oneDNN's own way writes beyond its buffer in the gradient of the weights
+    (https://github.com/uxlfoundation/oneDNN/issues/6035): wrong gradients, or the end of the process."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        kept = x[:, :, :: self.stride[0], :: self.stride[1]]
+        return nn.functional.conv2d(kept, self.weight, self.bias, groups=self.groups)
+
+
 class ZeroUpsample(nn.Module):
     """Twice as large, up to this height and width: the values at even places, zeros between them."""
 
@@ -275,5 +285,7 @@ OWN: dict[str, type[nn.Module]] = {kind.__name__: kind for kind in (
 def make(call: Call, own: Mapping[str, type[nn.Module]] = OWN) -> nn.Module:
     """The module that a call of the table of primitives describes."""
     kind = own.get(call.name) or getattr(nn, call.name)
+    if kind is nn.Conv2d and call.arguments[2] == 1 and "stride" in call.named:
+        kind = PointConv                        # only here: what is exported has a plain convolution under the same names
     module: nn.Module = kind(*call.arguments, **call.named)
     return module
