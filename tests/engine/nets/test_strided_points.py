@@ -1,5 +1,5 @@
-"""1×1 kernels with a stride: the same numbers as torch's, and none of them is left to torch, whose gradient of the weights is
-wrong, or the end of the process, where few channels arrive and channels are last."""
+"""1×1 kernels with a stride: the same numbers as torch's, and none of them is left to torch, whose gradient of the weights
+is wrong, or the end of the process, where few channels arrive and channels are last."""
 
 from __future__ import annotations
 
