@@ -30,6 +30,9 @@ MEMORISED = ("The gap is wide: the weights memorise their examples while archite
              "or more weight decay help.")
 COLLAPSED = ("So many skips are the known collapse: fewer epochs, more weight decay of the shared weights, or an early stop "
              "help; DARTS- is made against it.")
+IDLERS = {"skip_connect": "skips", "identity": "skips", "none": "none"}
+IDLE = ("Skips and none have {0:.0%} of the probability, where equal shares would give them {1:.0%}: what has weights is "
+        "losing, which is how a collapse begins.")
 EDGES = ": edges to "                           # in the name of a table by which a node weighs its edges
 UNDECIDED = ("All operations are nearly equal: what would be derived now is close to chance. More epochs or a higher "
              "learning rate of the alphas sharpen them.")
@@ -156,7 +159,28 @@ def _figures(report: Mapping[str, Any]) -> list[Picture]:
         parts = [mean / log(widths[name]) for name, mean in means.items() if widths.get(name, 0) > 1]
         note = UNDECIDED if parts and min(parts) > UNCLEAR else ""
         found.append({**series("Mean entropy of an edge", **drawn), "note": note})
+    if idle := _idle(report):
+        found.append(idle)
     return found
+
+
+def _idle(report: Mapping[str, Any]) -> Picture | None:
+    """The mean probability of skips and of none, over all edges that could carry them. Halfway from equal shares to all of
+    it is an alarm."""
+    shares: dict[str, list[float]] = {}
+    even: dict[str, list[float]] = {}
+    for name, table in report.get("alphas", {}).items():
+        ops = report.get("tables", {}).get(name, {}).get("ops", ())
+        for column, op in enumerate(ops):
+            if op in IDLERS:
+                shares.setdefault(IDLERS[op], []).extend(row[column] for row in table["softmax"])
+                even.setdefault(IDLERS[op], []).extend([1 / len(ops)] * len(table["softmax"]))
+    if not shares:
+        return None
+    means, equal = ({what: sum(row) / len(row) for what, row in sorted(each.items())} for each in (shares, even))
+    now, chance = sum(means.values()), sum(equal.values())
+    note = IDLE.format(now, chance) if now > (1 + chance) / 2 else ""
+    return {**series("Probability without weights", **means), "note": note}
 
 
 def _by_owner(means: Mapping[str, float]) -> dict[str, float]:

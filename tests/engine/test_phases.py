@@ -116,6 +116,18 @@ def test_figures_say_what_to_do_only_where_they_go_wrong() -> None:
     assert "memorise" in notes[0] and "collapse" in notes[1] and "close to chance" in notes[2]
 
 
+def test_the_probability_of_skips_and_none_is_followed_over_all_edges_that_may_have_them() -> None:
+    tables = {"normal": {"edges": ["0 to 2", "1 to 2"], "ops": ["none", "skip_connect", "sep_conv_3x3"]},
+              "ends": {"edges": ["0 to the output"], "ops": ["no", "yes"]}}
+    for shares, warned in (([[0.2, 0.5, 0.3], [0.4, 0.5, 0.1]], False), ([[0.3, 0.6, 0.1], [0.2, 0.6, 0.2]], True)):
+        report = {"tables": tables, "alphas": {"normal": {"softmax": shares}, "ends": {"softmax": [[0.5, 0.5]]}}}
+        drawn = {p["title"]: p for event in pictures(SupernetEpoch(0, trial=0), report) for p in event.data["pictures"]}
+        found = drawn["Probability without weights"]
+        assert found["values"] == ({"skips": 0.6, "none": 0.25} if warned else {"skips": 0.5, "none": 0.3})
+        told = "85% of the probability, where equal shares would give them 67%"
+        assert (told in found["note"]) == warned and bool(found["note"]) == warned
+
+
 def test_skips_that_no_alphas_chose_are_no_collapse() -> None:
     [event] = pictures(SupernetEpoch(0, trial=0), {"skips": 9})
     assert [picture["note"] for picture in event.data["pictures"]] == [""]
