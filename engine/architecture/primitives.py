@@ -55,7 +55,8 @@ def _conv(node: Node, given: list[Shape]) -> Call:
              "dilation": dilation, "groups": s.get("groups", 1)}
     named = {key: value for key, value in named.items() if value != usual[key]}
     kernel = high if square else (high, wide)
-    return Call("Conv2d", (given[0][0], s["channels"], kernel), {**named, "bias": s.get("bias", False)})
+    name = "PointConv" if kernel == 1 and "stride" in named else "Conv2d"
+    return Call(name, (given[0][0], s["channels"], kernel), {**named, "bias": s.get("bias", False)})
 
 
 def _pool_price(node: Node, given: list[Shape]) -> Priced:

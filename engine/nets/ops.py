@@ -278,14 +278,12 @@ class TiedDecoder(nn.Module):
 
 
 OWN: dict[str, type[nn.Module]] = {kind.__name__: kind for kind in (
-    Add, Affine, BandedConv, Concat, Embedding, FilterBank, GlobalAvgPool, LocalNorm, LockedDropout, LpPool, Recurrent,
-    RowNorm, Scale, ScaledTanh, SplitReLU, TiedDecoder, Zero, ZeroUpsample)}
+    Add, Affine, BandedConv, Concat, Embedding, FilterBank, GlobalAvgPool, LocalNorm, LockedDropout, LpPool, PointConv,
+    Recurrent, RowNorm, Scale, ScaledTanh, SplitReLU, TiedDecoder, Zero, ZeroUpsample)}
 
 
 def make(call: Call, own: Mapping[str, type[nn.Module]] = OWN) -> nn.Module:
     """The module that a call of the table of primitives describes."""
     kind = own.get(call.name) or getattr(nn, call.name)
-    if kind is nn.Conv2d and call.arguments[2] == 1 and "stride" in call.named:
-        kind = PointConv                        # only here: what is exported has a plain convolution under the same names
     module: nn.Module = kind(*call.arguments, **call.named)
     return module
