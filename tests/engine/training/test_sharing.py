@@ -134,6 +134,27 @@ def test_a_step_of_the_alphas_leaves_weights_momentum_and_buffers_bit_for_bit(un
     assert not any(torch.equal(a, b) for a, b in zip(tables, sharing.sampler.alphas.parameters, strict=True))
 
 
+def test_the_second_order_looks_ahead_to_the_very_step_that_the_weights_take(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the rate, the momentum and the decay of their optimiser, on the same batch."""
+    sharing = made(plan=replace(PLAN, clip=None, weight_decay=0.05))
+    for _ in range(3):
+        sharing.advance()                               # every weight has a velocity by now
+    ahead: list[torch.Tensor] = []
+
+    def watched(weights: Any, alphas: Any, train: Any, validation: Any, *, rate: float, momentum: float = 0.0,
+                velocities: Any = (), decay: float = 0.0, **more: Any) -> list[torch.Tensor]:
+        slopes = torch.autograd.grad(train(), weights)
+        moved = velocities or [torch.zeros_like(w) for w in weights]
+        ahead.extend((w - rate * (momentum * v + g + decay * w)).detach()
+                     for w, v, g in zip(weights, moved, slopes, strict=True))
+        return [torch.zeros_like(alpha) for alpha in alphas]
+
+    monkeypatch.setattr("engine.nets.mixture.second_order", watched)
+    sharing.sampler.alphas.move = lambda gradients: None
+    sharing.advance()
+    torch.testing.assert_close([*sharing.supernet.parameters()], ahead, rtol=0, atol=1e-6, check_stride=False)
+
+
 def test_a_step_of_the_weights_leaves_the_alphas_alone() -> None:
     sharing = made(after=99)
     tables = [table.detach().clone() for table in sharing.sampler.alphas.parameters]
