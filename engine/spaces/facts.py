@@ -51,10 +51,11 @@ def _costs(space: Space, drawn: list[Proposal], shape: Shape, classes: int) -> d
             faults[error.problems[0].reason] += 1
     figures = {"parameters": [c.parameters for c in costs], "flops": [c.flops for c in costs],
                "memory": [c.memory(BATCH) for c in costs]}
+    reasons = faults.most_common(REASONS)
     return {"sample": (sample or drawn[0]).document(), "samples": tried,
             "ranges": {name: [min(f), int(median(f)), max(f)] if f else None for name, f in figures.items()},
-            "infeasible": {"share": sum(faults.values()) / tried,
-                           "reasons": [{"reason": r, "count": n} for r, n in faults.most_common(REASONS)]}}
+            "infeasible": {"share": faults.total() / tried, "reasons": [{"reason": r, "count": n} for r, n in reasons],
+                           "others": faults.total() - sum(n for _, n in reasons)}}
 
 
 def log10(size: int) -> float:
