@@ -57,7 +57,8 @@ def read(path: str) -> Any:
 
 def shape_of(text: str) -> tuple[int, ...]:
     if not re.fullmatch(r"[1-9][0-9]{0,3}(x[1-9][0-9]{0,3}x[1-9][0-9]{0,3})?", text, re.ASCII):
-        raise fail("/input", f"{text[:40]!r} is not a shape", "CxHxW of an image, as 3x32x32; how many features or characters, as 30")
+        raise fail("/input", f"{text[:40]!r} is not a shape",
+                   "CxHxW of an image, as 3x32x32; how many features or characters, as 30")
     return tuple(int(part) for part in text.split("x"))
 
 

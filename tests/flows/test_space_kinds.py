@@ -86,7 +86,7 @@ def test_the_widest_cells_can_be_read_without_a_sideways_scroll(editor: Editor, 
     assert int(editor.page.locator("[data-sizes] output").inner_text().removesuffix(" %")) >= 75
     box = "(({ left, right, top }) => [left, right, Math.round(top)])(one.getBoundingClientRect())"
     boxes = editor.page.evaluate(f"[...document.querySelectorAll('[data-stage] .bit')].map((one) => {box})")
-    assert all(a[1] <= b[0] for a in boxes for b in boxes if a[2] == b[2] and a[0] < b[0])    # what shares a line stays apart
+    assert all(a[1] <= b[0] for a in boxes for b in boxes if a[2] == b[2] and a[0] < b[0])      # on one line
 
 
 def test_a_wide_cell_is_made_to_fit_or_as_large_as_one_likes(editor: Editor) -> None:
@@ -116,9 +116,10 @@ def test_the_blocks_of_a_chain_stand_in_lines_that_keys_follow(editor: Editor) -
     assert editor.page.evaluate(SIDEWAYS) <= 0
     top = "[...document.querySelectorAll('[data-stage] .bit:not(.chip)')].map((one) => one.offsetTop)"
     assert len(set(editor.page.evaluate(top))) > 3
-    ends = "[...document.querySelectorAll('[data-stage] path')].map((one) => one.getBBox()).map(({ x, width }) => [x, x + width])"
+    box = "(({ x, width }) => [x, x + width])(one.getBBox())"
+    ends = f"[...document.querySelectorAll('[data-stage] path')].map((one) => {box})"
     wide = editor.page.evaluate("parseFloat(document.querySelector('[data-stage] .plane').style.width)")
-    assert all(0 < left and right < wide for left, right in editor.page.evaluate(ends))       # no line is cut off where it turns
+    assert all(0 < left and right < wide for left, right in editor.page.evaluate(ends))       # lines turn inside
     editor.page.locator(f"{STAGE} [data-key=input]").focus()
     walked = []
     for _ in range(13):

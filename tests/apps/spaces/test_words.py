@@ -9,7 +9,8 @@ import pytest
 from apps.spaces.templatetags import words
 
 
-@pytest.mark.parametrize(("value", "text"), [(0, "0 %"), (0.125, "13 %"), (0.375, "38 %"), (0.994, "99 %"), (1, "100 %"), (None, "–")])
+@pytest.mark.parametrize(("value", "text"), [
+    (0, "0 %"), (0.125, "13 %"), (0.375, "38 %"), (0.994, "99 %"), (1, "100 %"), (None, "–")])
 def test_shares_are_rounded_as_the_browser_does(value: object, text: str) -> None:
     assert words.share(value) == text
 

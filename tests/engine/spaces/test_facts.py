@@ -61,6 +61,14 @@ def test_what_cannot_be_built_is_counted_with_its_reason(monkeypatch: pytest.Mon
     assert nothing["infeasible"]["share"] == 1.0 and nothing["ranges"]["parameters"] is None
 
 
+def test_faults_that_are_alike_are_one_reason() -> None:
+    found = api.facts({"kind": "vision", "preset": "cpu"}, 1, (1, 8, 8))["infeasible"]
+    [row] = found["reasons"]
+    assert row["count"] == found["share"] * SAMPLES > 5 and found["others"] == 0
+    assert "leaves nothing of" in row["reason"] and row["reason"].endswith(", and alike")
+    assert api.facts({"kind": "vision"}, 0, (30,))["infeasible"]["reasons"][0]["count"] == SAMPLES
+
+
 def test_rare_reasons_are_counted_together(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Chain, "network", lambda space, point, *given: (_ for _ in ()).throw(
         api.Invalid(api.Problem("/network", f"no chain {point.encoding_id}"))))
