@@ -56,8 +56,9 @@ def read(path: str) -> Any:
 
 
 def shape_of(text: str) -> tuple[int, ...]:
-    if not re.fullmatch(r"[1-9][0-9]{0,3}(x[1-9][0-9]{0,3}){2}", text, re.ASCII):
-        raise fail("/input", f"{text[:40]!r} is not a shape", "CxHxW, as 3x32x32")
+    if not re.fullmatch(r"[1-9][0-9]{0,3}(x[1-9][0-9]{0,3}x[1-9][0-9]{0,3})?", text, re.ASCII):
+        raise fail("/input", f"{text[:40]!r} is not a shape",
+                   "CxHxW of an image, as 3x32x32; how many features or characters, as 30")
     return tuple(int(part) for part in text.split("x"))
 
 
@@ -218,14 +219,14 @@ def parser() -> argparse.ArgumentParser:
     for name, call in LISTS.items():
         add(name, f"list: {name}", partial(listed, call))
     made = add("facts", "size and sample of a space; for an input also costs", facts, "space")
-    made.add_argument("--input")
+    made.add_argument("--input", help="3x32x32 for images, 30 for tables of 30 features or texts of 30 characters")
     made.add_argument("--classes", type=int, default=10)
     made.add_argument("--seed", type=int, default=0)
     made = add("sample", "random architectures of a space", sample, "space")
     made.add_argument("-n", type=int, default=1)
     made.add_argument("--seed", type=int, default=0)
     made = add("measure", "identity and cost of an architecture", measure, "space", "architecture")
-    made.add_argument("--input", required=True)
+    made.add_argument("--input", required=True, help="as for facts")
     made.add_argument("--classes", type=int, required=True)
     made = add("convert", "an architecture in another tool's form: its space and genotype here",
                lambda a: show(a, api.convert(content(a.file), a.source)), "file")

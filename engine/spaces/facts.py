@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
 from statistics import median
 from typing import Any
@@ -19,6 +20,7 @@ SAMPLES = 32
 BATCH = 64                                      # images in a step, for the estimate of memory
 LAYERS = 100_000                                # written in all; of very large networks fewer samples are measured
 REASONS = 5                                     # most frequent faults that are told
+FIGURES = re.compile(r"[0-9]+(\.[0-9]+)?")
 
 
 def facts(space: Space, seed: int = 0, shape: Shape | None = None, classes: int = 10) -> dict[str, Any]:
@@ -38,6 +40,7 @@ def _costs(space: Space, drawn: list[Proposal], shape: Shape, classes: int) -> d
     costs: list[Total] = []
     known: Known = {}
     faults: Counter[str] = Counter()
+    texts: dict[str, list[str]] = {}
     sample, tried, layers = None, 0, 0
     for proposal in drawn:
         if layers > LAYERS:
@@ -48,13 +51,22 @@ def _costs(space: Space, drawn: list[Proposal], shape: Shape, classes: int) -> d
             layers += costs[-1].layers
             sample = sample or proposal
         except Invalid as error:
-            faults[error.problems[0].reason] += 1
+            text = error.problems[0].reason
+            alike = FIGURES.sub("#", text.rsplit(": ", 1)[-1])      # the same fault, at whatever layer and of whatever size
+            faults[alike] += 1
+            texts.setdefault(alike, []).append(text)
     figures = {"parameters": [c.parameters for c in costs], "flops": [c.flops for c in costs],
                "memory": [c.memory(BATCH) for c in costs]}
+    reasons = [(_said(texts[alike]), count) for alike, count in faults.most_common(REASONS)]
     return {"sample": (sample or drawn[0]).document(), "samples": tried,
             "ranges": {name: [min(f), int(median(f)), max(f)] if f else None for name, f in figures.items()},
-            "infeasible": {"share": sum(faults.values()) / tried,
-                           "reasons": [{"reason": r, "count": n} for r, n in faults.most_common(REASONS)]}}
+            "infeasible": {"share": faults.total() / tried, "reasons": [{"reason": r, "count": n} for r, n in reasons],
+                           "others": faults.total() - sum(n for _, n in reasons)}}
+
+
+def _said(texts: list[str]) -> str:
+    """The first of faults that are alike."""
+    return texts[0] if len(set(texts)) == 1 else f"{texts[0]}, and alike"
 
 
 def log10(size: int) -> float:

@@ -9,6 +9,7 @@ from typing import Any
 from engine.architecture.architecture import Architecture
 from engine.architecture.graph import Graph, Node, Shape
 from engine.architecture.layers import Layers
+from engine.architecture.primitives import impossible, words
 from engine.options import integer, subset
 from engine.registry import space
 from engine.spaces.conditional import Conditional
@@ -67,6 +68,8 @@ class MultiBranch(Conditional):
 
     def network(self, architecture: Architecture, shape: Shape, classes: int) -> Graph:
         layers, sizes, convs = Layers(), {"input": shape[1:]}, self._convolutions(architecture)
+        if len(shape) != 3:
+            raise impossible(Node("layer_1", "conv", label=_label(convs[0])), f"needs an image, got {words(shape)}")
         for k, conv in enumerate(convs, 1):
             layers.begin(f"layer {k}: {_label(conv)}")
             source = _join(layers, f"layer_{k}", conv["reads"], sizes)

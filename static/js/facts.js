@@ -61,8 +61,8 @@ export class FactsPanel {
     }
     this.fact("input").textContent = found.input;
     this.fact("samples").textContent = String(found.samples);
-    this.fact("infeasible").textContent = impossible(found.infeasible);
-    this.fact("infeasible").title = found.infeasible.reasons.map(({ reason, count: times }) => `${times} × ${reason}`).join("; ");
+    this.fact("infeasible").textContent = `${Math.round(100 * found.infeasible.share)} %`;
+    this.fact("why").replaceChildren(...why(found.infeasible));
     this.fact("cost").textContent = found.cost ? `: ${count(found.cost.parameters)} parameters` : "";
     this.fact("words").textContent = found.drawing ? found.drawing.words : "No sample can be built on this dataset.";
     this.fact("fault").textContent = "";
@@ -80,10 +80,9 @@ export class FactsPanel {
   }
 }
 
-// "12 % (conv 7×7: leaves nothing of 8×1×1)"
-function impossible(found) {
-  const share = `${Math.round(100 * found.share)} %`;
-  const others = found.reasons.length - 1;
-  const more = others > 0 ? `; ${others} other reason${others === 1 ? "" : "s"}` : "";
-  return found.reasons.length ? `${share} (${found.reasons[0].reason}${more})` : share;
+// Why some of the samples cannot be built: "2 × conv 7×7: leaves nothing of 8×1×1".
+function why({ reasons, others }) {
+  const told = reasons.map(({ reason, count: times }) => `${times} × ${reason}`);
+  if (others) told.push(`${others} for other reasons`);
+  return told.map((textContent) => Object.assign(document.createElement("li"), { textContent }));
 }

@@ -78,6 +78,18 @@ def test_a_genotype_of_another_tool_is_converted_and_measured(tmp_path: Path) ->
     assert fault("convert", "--from", "magic", "-")["path"] == "/from"
 
 
+@pytest.mark.parametrize(("kind", "classes"), [("mlp", 3), ("recurrent_cell", 98)])
+def test_spaces_of_tables_and_of_texts_have_costs_too(tmp_path: Path, kind: str, classes: int) -> None:
+    (tmp_path / "space.json").write_text(json.dumps({"kind": kind, "preset": "cpu"}))
+    facts = value("facts", tmp_path / "space.json", "--input", "12", "--classes", classes)
+    assert facts["infeasible"]["share"] == 0 and facts["ranges"]["flops"][0] > 0
+    (tmp_path / "architecture.json").write_text(json.dumps(facts["sample"]))
+    cost = value("measure", tmp_path / "space.json", tmp_path / "architecture.json", "--input", 12, "--classes", classes)
+    low, _, high = facts["ranges"]["parameters"]
+    assert low <= cost["parameters"] <= high
+    assert fault("facts", tmp_path / "space.json", "--input", "3x12")["path"] == "/input"
+
+
 def test_compatibility_is_true_or_a_reason() -> None:
     for row in value("compatible").values():
         assert all(answer is True or (isinstance(answer, str) and answer) for answer in row.values())

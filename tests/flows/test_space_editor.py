@@ -158,6 +158,19 @@ def test_facts_come_at_once_and_r_draws_another(editor: Editor) -> None:
     assert "r" in editor.page.locator("[name='space.chain.max_layers']").input_value()
 
 
+def test_samples_that_cannot_be_built_are_counted_with_their_reasons(editor: Editor) -> None:
+    editor.open("/spaces/new/?kind=vision&preset=cpu")
+    told = "[...document.querySelectorAll('[data-fact=why] li')].map((one) => one.textContent)"
+    first = editor.page.evaluate(told)
+    assert first
+    editor.page.locator("[data-another]").click()
+    editor.wait(f"JSON.stringify({told}) !== {json.dumps(json.dumps(first, ensure_ascii=False, separators=(',', ':')))}")
+    second = editor.page.evaluate(told)
+    assert all(re.match(r"\d+ × .*leaves nothing of", line) for line in (*first, *second))
+    share = int(editor.page.locator("[data-fact=infeasible]").inner_text().removesuffix(" %"))
+    assert share == int(100 * sum(int(line.split()[0]) for line in second) / 32 + 0.5)
+
+
 def test_a_composed_space_is_one_document_in_three_views(editor: Editor) -> None:
     editor.open("/spaces/new/?kind=composed&preset=cpu")
     editor.tab("Form")

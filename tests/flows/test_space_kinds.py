@@ -79,9 +79,19 @@ def test_nodes_stay_where_they_are_from_sample_to_sample(editor: Editor) -> None
 SIDEWAYS = "(({ scrollWidth, clientWidth }) => scrollWidth - clientWidth)(document.querySelector('[data-stage]'))"
 
 
+@pytest.mark.parametrize("kind", ["cell", "enas_micro", "fabric"])
+def test_the_widest_cells_can_be_read_without_a_sideways_scroll(editor: Editor, kind: str) -> None:
+    editor.open(f"/spaces/new/?kind={kind}")
+    assert editor.page.evaluate(SIDEWAYS) <= 1
+    assert int(editor.page.locator("[data-sizes] output").inner_text().removesuffix(" %")) >= 75
+    box = "(({ left, right, top }) => [left, right, Math.round(top)])(one.getBoundingClientRect())"
+    boxes = editor.page.evaluate(f"[...document.querySelectorAll('[data-stage] .bit')].map((one) => {box})")
+    assert all(a[1] <= b[0] for a in boxes for b in boxes if a[2] == b[2] and a[0] < b[0])      # on one line
+
+
 def test_a_wide_cell_is_made_to_fit_or_as_large_as_one_likes(editor: Editor) -> None:
     editor.page.set_viewport_size({"width": 390, "height": 844})
-    editor.open("/spaces/new/?kind=cell")
+    editor.open("/spaces/new/?kind=fabric")
     size = lambda: int(editor.page.locator("[data-sizes] output").inner_text().removesuffix(" %"))      # noqa: E731
     assert size() == 75                             # as small as can be read
     assert editor.page.evaluate(SIDEWAYS) > 0
@@ -106,6 +116,10 @@ def test_the_blocks_of_a_chain_stand_in_lines_that_keys_follow(editor: Editor) -
     assert editor.page.evaluate(SIDEWAYS) <= 0
     top = "[...document.querySelectorAll('[data-stage] .bit:not(.chip)')].map((one) => one.offsetTop)"
     assert len(set(editor.page.evaluate(top))) > 3
+    box = "(({ x, width }) => [x, x + width])(one.getBBox())"
+    ends = f"[...document.querySelectorAll('[data-stage] path')].map((one) => {box})"
+    wide = editor.page.evaluate("parseFloat(document.querySelector('[data-stage] .plane').style.width)")
+    assert all(0 < left and right < wide for left, right in editor.page.evaluate(ends))       # lines turn inside
     editor.page.locator(f"{STAGE} [data-key=input]").focus()
     walked = []
     for _ in range(13):

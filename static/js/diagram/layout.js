@@ -8,6 +8,7 @@ const ORDERED = 14;                                  // merges up to which each 
 const SKIPPED = 1.2;                                 // plain edges a node, from which all stand in one column
 const NAMED = 40;                                    // edges up to which their words are shown
 const PITCH = { x: 76, y: 60 };                      // of a grid, whose edges have signs only
+const READ = 1.3;                                    // how many times wider than its room a cell may be: made to fit it can still be read
 
 export const wide = (text) => Math.max(2 * RADIUS, text.length * 5.9 + 14);
 export const boxed = (node) => wide(node.label) + (node.family === "state" ? 0 : 14);
@@ -25,8 +26,15 @@ export function arrange(library, content, room, known = null, high = HIGH) {
   if (!found) found = flow(library, content, sizes, named, ops.length, room);
   if (known && !grid && !found.kept) align(found, known.places);
   const dots = grid ? free(content, found.places) : [];
-  const routes = found.lines ? new Map([...found.lines].map(([id, line]) => [id, smooth(line)])) : routed(content, found.places, named, found.kept ? known.pitch : found.pitch, high);
-  const bounds = around(found.places, routes, content, named);
+  const drawn = () => {
+    const routes = found.lines ? new Map([...found.lines].map(([id, line]) => [id, smooth(line)])) : routed(content, found.places, named, found.kept ? known.pitch : found.pitch, high);
+    return { routes, bounds: around(found.places, routes, content, named) };
+  };
+  let { routes, bounds } = drawn();
+  for (let tries = 0; room && found.ordered && tries < 5 && bounds.right - bounds.left > READ * room; tries += 1) {
+    narrower(found.places, (READ * room) / (bounds.right - bounds.left));
+    ({ routes, bounds } = drawn());
+  }
   return { places: found.places, routes, named, dots, down: found.down, pitch: found.kept ? known.pitch : found.pitch, bounds: known && found.kept ? joined(bounds, known.bounds) : bounds };
 }
 
@@ -103,7 +111,23 @@ function layered(library, { nodes, edges }, sizes, { down, named, ordered }) {
   library.layout(graph);
   const places = new Map(nodes.map(({ id }) => [id, { ...sizes.get(id), x: graph.node(id).x, y: graph.node(id).y }]));
   const lines = ordered ? null : new Map(edges.map((edge) => [edge.id, graph.edge(edge.from, edge.to, edge.id)]));
-  return { places, lines, down, width: graph.graph().width };
+  return { places, lines, down, ordered: ordered && down, width: graph.graph().width };
+}
+
+// Sums, each on a line of its own, come closer to each other; what shares a line stays apart.
+function narrower(places, share) {
+  const all = [...places.values()];
+  const middle = all.reduce((sum, { x }) => sum + x, 0) / all.length;
+  for (const one of all) one.x = middle + 0.9 * share * (one.x - middle);
+  all.forEach((one, i) => {
+    for (const other of all.slice(i + 1)) {
+      const lacking = (one.width + other.width) / 2 + 10 - Math.abs(one.x - other.x);
+      if (lacking <= 0 || Math.abs(one.y - other.y) >= (one.height + other.height) / 2 + 6) continue;
+      const side = one.x <= other.x ? 1 : -1;
+      Object.assign(one, { x: one.x - (side * lacking) / 2 });
+      Object.assign(other, { x: other.x + (side * lacking) / 2 });
+    }
+  });
 }
 
 function smooth({ points, x, y }) {

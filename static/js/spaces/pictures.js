@@ -6,8 +6,8 @@ import { arrange, labelled } from "../diagram/layout.js";
 import { words } from "./document.js";
 import { withTraining } from "./training.js";
 
-const BLOCK = { width: 104, height: 30, chip: 30, below: 22, gap: 20, margin: 8, turn: 10 };
-const GRID = { across: 124, down: 62, words: 112 };         // longer words are cut; the line below tells all of them
+const BLOCK = { width: 104, height: 30, chip: 30, below: 22, gap: 20, margin: 12, turn: 10 };
+const GRID = { across: 124, least: 114, down: 62, gap: 12, read: 1.33 };    // longer words are cut; the line below tells all of them
 const TOUCH = 34;                                    // how high the words of an edge are, with what is free around them
 const wide = (text) => Math.max(44, text.length * 6.6 + 22);
 const said = (choice) => String(choice).replaceAll("_", " ");
@@ -93,7 +93,7 @@ function one(library, space, cell, room, known) {
   const byName = new Map(cell.nodes.map((node) => [node.name, node]));
   const part = (id, label, place, look, given) => ({ key: id, label, x: place.x, y: place.y, width: place.width, height: place.height, look,
     ...(id === cell.output ? {} : origin(space, byName.get(id))), ...given });     // the output joins, whatever blocks may do
-  const { node, edge, width, height, places } = cell.nodes.some((each) => each.place) ? onGrid(content, byName) : laidOut(library, content, room, known);
+  const { node, edge, width, height, places } = cell.nodes.some((each) => each.place) ? onGrid(content, byName, room) : laidOut(library, content, room, known);
   const nodes = [...content.nodes.map((each) => part(each.id, each.label, node(each), each.role ?? "", { round: each.round })),
     ...content.edges.filter((each) => each.label).map((each) => part(each.id, each.label, edge(each), "op", {}))];
   return { nodes, edges: content.edges.map((each) => ({ ...edge(each), look: each.look })), width, height, places };
@@ -109,12 +109,14 @@ function laidOut(library, content, room, known) {
     edge: (edge) => ({ ...moved(places.routes.get(edge.id)), across: dx, down: dy, width: labelled(edge), height: 24 }) };
 }
 
-// Where the space has a grid of its own, its nodes stand on it.
-function onGrid({ nodes }, byName) {
-  const { across, down, words: most } = GRID;
+// Where the space has a grid of its own, its nodes stand on it; its columns are a little closer where that makes it fit.
+function onGrid({ nodes }, byName, room) {
   const at = (node) => byName.get(node.id).place ?? [0, 0];
   const [left, top] = [0, 1].map((axis) => Math.min(...nodes.map((node) => at(node)[axis])));
   const far = (axis) => Math.max(...nodes.map((node) => at(node)[axis])) - (axis ? top : left) + 1;
+  const { down } = GRID;
+  const across = Math.max(GRID.least, Math.min(GRID.across, Math.floor((GRID.read * room) / far(0))));
+  const most = across - GRID.gap;
   const places = new Map(nodes.map((node) => [node.id, { x: (at(node)[0] - left + 0.5) * across, y: (at(node)[1] - top + 0.5) * down,
     width: node.round ? 36 : Math.min(most, wide(node.label)), height: node.round ? 36 : 30 }]));
   const between = ({ from, to, label }) => {

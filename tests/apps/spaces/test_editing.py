@@ -43,6 +43,14 @@ def test_every_kind_has_an_editor_with_each_preset(browser: Client, kind: str) -
         assert page.context["facts"]["ranges"]["parameters"]
 
 
+def test_the_page_says_why_samples_cannot_be_built(browser: Client) -> None:
+    page = browser.get("/spaces/new/?kind=vision&preset=cpu")
+    told = page.context["facts"]["infeasible"]
+    assert 0 < told["share"] < 1 and told["reasons"]
+    for row in told["reasons"]:
+        assert f"<li>{row['count']} × {row['reason']}</li>" in page.content.decode()
+
+
 @pytest.mark.parametrize("query", ["", "?kind=nothing", "?kind=chain&preset=nothing", "?kind=%00"])
 def test_what_is_not_declared_is_404(browser: Client, query: str) -> None:
     assert browser.get(f"/spaces/new/{query}").status_code == 404

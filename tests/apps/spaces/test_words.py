@@ -10,6 +10,12 @@ from apps.spaces.templatetags import words
 
 
 @pytest.mark.parametrize(("value", "text"), [
+    (0, "0 %"), (0.125, "13 %"), (0.375, "38 %"), (0.994, "99 %"), (1, "100 %"), (None, "–")])
+def test_shares_are_rounded_as_the_browser_does(value: object, text: str) -> None:
+    assert words.share(value) == text
+
+
+@pytest.mark.parametrize(("value", "text"), [
     (0, "0"), (999, "999"), (1500, "1.50 k"), (12_345, "12.3 k"), (460_000, "460 k"), (2.5e6, "2.50 M"),
     (3e9, "3.00 G"), (None, "–"), ("7", "–"), (math.nan, "–"), (True, "–")])
 def test_counts_are_short(value: object, text: str) -> None:

@@ -23,6 +23,7 @@ from engine.errors import Invalid
 from engine.nets.build import build
 from engine.options import options_of
 from engine.registry import discover
+from engine.spaces.facts import facts
 from engine.spec import parse_space
 
 torch.set_num_threads(1)
@@ -179,6 +180,18 @@ def test_networks_cost_what_the_formulas_say_and_learn(kind: str) -> None:
         assert all(p.grad is None or p.grad.isfinite().all() for p in model.parameters())
         tried += 1
     assert tried >= BUILT / 2
+
+
+@ALL
+@pytest.mark.parametrize("data", INPUTS)
+def test_inputs_that_a_space_does_not_read_are_refused_in_words(kind: str, data: str) -> None:
+    if len(INPUTS[data]) == len(INPUTS[reads(kind)]):
+        return                                      # a text and a table are both a row of numbers
+    found = facts(space_of(kind), 0, INPUTS[data], CLASSES[data])
+    assert found["infeasible"]["share"] == 1 and sum(r["count"] for r in found["infeasible"]["reasons"]) > 0
+    with pytest.raises(Invalid) as caught:
+        measure(space_of(kind).network(drawn(kind)[0], INPUTS[data], CLASSES[data]), INPUTS[data])
+    assert caught.value.problems[0].reason and caught.value.problems[0].path.startswith("/")
 
 
 @ALL

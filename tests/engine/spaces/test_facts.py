@@ -38,7 +38,7 @@ def test_ranges_are_those_of_samples_that_can_be_built() -> None:
     low, middle, high = found["ranges"]["parameters"]
     assert 0 < low <= middle <= high and found["samples"] == SAMPLES
     assert found["ranges"]["memory"][0] > 4 * 3 * low and found["ranges"]["flops"][0] % 2 == 0
-    assert found["infeasible"] == {"share": 0.0, "reasons": []}
+    assert found["infeasible"] == {"share": 0.0, "reasons": [], "others": 0}
     assert facts(space, 3, (1, 8, 8), 10) == found != facts(space, 4, (1, 8, 8), 10)
 
 
@@ -59,6 +59,22 @@ def test_what_cannot_be_built_is_counted_with_its_reason(monkeypatch: pytest.Mon
     monkeypatch.setattr(Chain, "network", lambda *given: (_ for _ in ()).throw(api.Invalid(api.Problem("/network", "no"))))
     nothing = facts(Chain(), 0, (3, 8, 8), 10)
     assert nothing["infeasible"]["share"] == 1.0 and nothing["ranges"]["parameters"] is None
+
+
+def test_faults_that_are_alike_are_one_reason() -> None:
+    found = api.facts({"kind": "vision", "preset": "cpu"}, 1, (1, 8, 8))["infeasible"]
+    [row] = found["reasons"]
+    assert row["count"] == found["share"] * SAMPLES > 5 and found["others"] == 0
+    assert "leaves nothing of" in row["reason"] and row["reason"].endswith(", and alike")
+    assert api.facts({"kind": "vision"}, 0, (30,))["infeasible"]["reasons"][0]["count"] == SAMPLES
+
+
+def test_rare_reasons_are_counted_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Chain, "network", lambda space, point, *given: (_ for _ in ()).throw(
+        api.Invalid(api.Problem("/network", f"no chain {point.encoding_id}"))))
+    found = facts(Chain(), 0, (3, 8, 8), 10)["infeasible"]
+    assert len(found["reasons"]) == module.REASONS and found["share"] == 1
+    assert sum(row["count"] for row in found["reasons"]) + found["others"] == SAMPLES and found["others"] > 0
 
 
 def test_memory_counts_weights_thrice_and_outputs_once_for_each_input() -> None:
