@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -49,11 +50,11 @@ def test_half_a_million_cells_are_never_held_at_once(kind: str, monkeypatch: pyt
     tokens = GROWTH.tokens(some(GROWTH, 5, 120))
     found, held = Ensemble(body(kind), 3, np.random.default_rng(0)), list[int]()
     whole, layer = found.body.score(found.weights, tokens), "_last" if kind == "lstm" else "_deep"
-    scored = getattr(found.body, layer)
+    scored: Callable[[Any, torch.Tensor], torch.Tensor] = getattr(found.body, layer)
 
     def noted(weights: Any, hidden: torch.Tensor) -> torch.Tensor:
         held.append(hidden.shape[1])
-        return scored(weights, hidden)  # type: ignore[no-any-return]
+        return scored(weights, hidden)
 
     monkeypatch.setattr(found.body, layer, noted)
     monkeypatch.setattr(ranker, "CHUNK", 50)
