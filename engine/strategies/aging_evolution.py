@@ -75,7 +75,9 @@ class AgingEvolution:
         self.proposed += 1
         if len(self.alive) < self.options.population:
             proposal = self.space.sample(rng)
-            return Candidate(proposal.architecture, proposal.hyper, origin={"how": "sample"})
+            why = (f"Drawn at random: {len(self.alive)} of the {self.options.population} that a population has are alive, "
+                   "and only a full one has children.")
+            return Candidate(proposal.architecture, proposal.hyper, origin={"how": "sample", "why": why})
         tournament = rng.choices(self.alive, k=self.options.sample)
         parent = max(tournament, key=lambda member: member.score).work
         same = rng.random() < self.options.identity

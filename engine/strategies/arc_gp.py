@@ -106,7 +106,7 @@ class ArcGP:
         self.history.append(Known(work.trial, row, score))
         if outcome.ok and "predicted" in work.origin:
             self.foreseen.append((work.origin["predicted"], score))
-        return self._said(work.trial) if self.belief is not None and due(len(self.history)) else []
+        return self._said(work.trial) if due(len(self.history)) else []
 
     def state_dict(self) -> dict[str, Any]:
         return {"proposed": self.proposed, "waiting": [row.tobytes().hex() for row in self.waiting.values()]}
@@ -123,7 +123,7 @@ class ArcGP:
     def _propose(self) -> Candidate | None:
         """None where the space is exhausted."""
         rng = stream(self.seed, "propose", self.proposed)
-        early = len(self.history) < self.options.initial or not _differ(self.history)
+        early = self._early
         found = None if early else self._promising(rng)
         found = found or self._sampled(rng, ("Too few outcomes to learn from" if early else "What promised most was tried")
                                        + ": drawn at random.")
@@ -132,6 +132,10 @@ class ArcGP:
             name, row = self._placed(Proposal(found.architecture, found.hyper))
             self.waiting[name] = row
         return found
+
+    @property
+    def _early(self) -> bool:
+        return len(self.history) < self.options.initial or not _differ(self.history)
 
     def _sampled(self, rng: Random, why: str) -> Candidate | None:
         size = self.space.size()
@@ -253,8 +257,9 @@ class ArcGP:
 
     def _said(self, trial: int) -> list[Event]:
         """What the process takes for alike, what matters to it, and how its predictions did."""
-        assert self.belief is not None
-        belief = self.belief[1]
+        if self.belief is None and (not self.proposed or self._early):      # none is needed yet, or rows are told again
+            return []
+        belief = self._believed() if self.belief is None else self.belief[1]
         order = sorted(range(len(belief.fitted)), key=lambda at: (-_or_worst(belief.fitted[at].score), at))[:MATRIX]
         names = [str(belief.fitted[at].trial) for at in order]
         gram = belief.posterior.gram[order][:, order].tolist()

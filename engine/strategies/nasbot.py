@@ -107,7 +107,7 @@ class Nasbot:
         """None where nothing new is left."""
         rng = stream(self.seed, "propose", self.proposed)
         work = None
-        if len(self.known) >= self.options.initial and self.scored:
+        if self._ready:
             work = self._promising(rng)
         work = work or self._sampled(rng)
         if work is not None:
@@ -116,6 +116,10 @@ class Nasbot:
             self.seen.add(self._name(proposal))
             self.proposed += 1
         return work
+
+    @property
+    def _ready(self) -> bool:
+        return len(self.known) >= self.options.initial and self.scored > 0
 
     def _sampled(self, rng: Random) -> Candidate | None:
         """A draw that was not proposed before."""
@@ -196,6 +200,8 @@ class Nasbot:
     def _said(self, trial: int) -> list[Event]:
         """The networks that matter most and how far they are apart; predictions and what came of them."""
         found = []
+        if self.model is None and self.proposed and self._ready:    # taken up again: the next proposal needs it too
+            self._modelled()
         if self.model is not None and self.model.members:
             best = self.model.best_members(SHOWN)
             numbers = [str(self.known[number].work.trial) for number in best]

@@ -129,7 +129,8 @@ class Nsga2:
         self.proposed += 1
         if not self.parents:
             drawn = self.space.sample(rng)
-            return Candidate(drawn.architecture, drawn.hyper, origin={"how": "sample"})
+            why = f"Drawn at random: the first {self.options.population} that are told become the first parents."
+            return Candidate(drawn.architecture, drawn.hyper, origin={"how": "sample", "why": why})
         one = self._tournament(rng)
         other = self._tournament(rng) if rng.random() < self.options.crossover else one
         child, how = self._child(one, other, rng)

@@ -38,7 +38,9 @@ class RandomSearch:
 
     def ask(self, slots: int) -> list[Work]:
         found = (self._propose() for _ in range(slots))
-        return [Candidate(p.architecture, p.hyper, origin={"how": "sample"}) for p in found if p is not None]
+        of = "among all that was not proposed yet" if self.options.dedup else "from the whole space"
+        origin = {"how": "sample", "why": f"Drawn at random {of}; no score of another trial is looked at."}
+        return [Candidate(p.architecture, p.hyper, origin=dict(origin)) for p in found if p is not None]
 
     def tell(self, work: Work, outcome: Outcome) -> list[Event]:
         self.told += 1

@@ -146,7 +146,10 @@ class Tpe:
         for _ in range(PATIENCE):
             proposal = self.space.sample(rng)
             if self._new(proposal):
-                return proposal, {"how": "sample"}
+                early = self.proposed < self.options.startup
+                why = "Drawn from the prior: " + (f"the first {self.options.startup} trials are." if early else
+                                                  "what the model drew had been proposed already.")
+                return proposal, {"how": "sample", "why": why}
         return None
 
     def _origin(self, gains: Mapping[str, float], count: int, repeats: int) -> dict[str, Any]:

@@ -229,6 +229,8 @@ class ForestSearch:
             return []
         mean, runs = -self.runs.mean(leader), len(leader.losses)
         first = [series("Incumbent", score=mean)] if self.options.repeats > 1 else []
+        if self.model is None and self.proposed and len(self.runs.contenders) >= self.options.initial:
+            self._fitted()                              # taken up again: the next proposal needs it too
         if self.model is not None:
             shares = dict(zip((p.name for p in self.vectors.parameters), self.model.importance().tolist(), strict=True))
             top = sorted(shares.items(), key=lambda item: -item[1])[:DECISIONS]

@@ -83,16 +83,19 @@ class Recurrent:
         return self._last(weights, hidden)
 
     def score(self, weights: Weights, inputs: NDArray[Any]) -> Tensor:
+        """Some at a time: what is remembered of half a million cells would fill gigabytes."""
+        tokens, arriving = inputs.reshape(len(inputs), -1), self._arriving(weights)
+        parts = np.split(tokens, range(CHUNK, len(tokens), CHUNK))
+        return torch.cat([self._read(weights, arriving, part) for part in parts], 1)
+
+    def _read(self, weights: Weights, arriving: Tensor, tokens: NDArray[Any]) -> Tensor:
         """Cells that begin alike share the steps of their common beginning."""
-        tokens, arriving, members = inputs.reshape(len(inputs), -1), self._arriving(weights), len(weights["table"])
-        hidden = memory = torch.zeros(members, 1, self.units)
-        beginning = np.zeros(len(inputs), np.int64)
+        hidden = memory = torch.zeros(len(arriving), 1, self.units)
+        beginning = np.zeros(len(tokens), np.int64)
         for k in range(tokens.shape[1]):
             different, beginning = np.unique(beginning * self.vocabulary + tokens[:, k], return_inverse=True)
             before, token = (torch.from_numpy(part) for part in np.divmod(different, self.vocabulary))
-            parts = [self._step(weights, arriving[:, here], hidden[:, there], memory[:, there])
-                     for here, there in zip(torch.split(token, CHUNK), torch.split(before, CHUNK), strict=True)]
-            hidden, memory = (torch.cat([part[k] for part in parts], 1) for k in (0, 1))
+            hidden, memory = self._step(weights, arriving[:, token], hidden[:, before], memory[:, before])
         return self._last(weights, hidden)[:, torch.from_numpy(beginning)]
 
     @staticmethod

@@ -69,7 +69,7 @@ function band(series, index) {
     line: { width: 0 }, hoverinfo: "skip", showlegend: false };
 }
 
-// series: {name, x, y, look: "step" | "line" | "dots" | "bars" | "heat", colour: 0…, width of a line, opacity of dots}; a heat map has z: a row for each y;
+// series: {name, x, y, look: "step" | "line" | "dots" | "bars" | "heat", colour: 0…, width of a line, bare: a line without marks, opacity of dots}; a heat map has z: a row for each y;
 // low and high make a band; `range`: the values of the lightest and the darkest colour of a heat map
 function trace(series, index) {
   const hue = series.colour ?? index;
@@ -89,7 +89,7 @@ function trace(series, index) {
   const dash = DASHES[(hue + Math.floor(hue / 6)) % 6];      // the seventh has the first one's colour and another dash
   const line = { color: colour(hue), width: series.width ?? (series.look === "step" ? 2.25 : 1.75), dash };
   if (series.look === "step") return { ...common, mode: "lines", line: { ...line, shape: "hv" } };
-  return { ...common, mode: "lines+markers", line, marker: { size: 5, symbol: SYMBOLS[hue % 6] } };
+  return { ...common, mode: series.bare ? "lines" : "lines+markers", line, marker: { size: 5, symbol: SYMBOLS[hue % 6] } };
 }
 
 let numbered = 0;

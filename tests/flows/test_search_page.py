@@ -11,8 +11,6 @@ from typing import Any
 import pytest
 from playwright.sync_api import BrowserContext, Page, Route, WebSocketRoute
 
-from engine import insight
-
 ROOT = Path(__file__).resolve().parents[2]
 POLICY = ("default-src 'none'; script-src 'self'; style-src-elem 'self' 'unsafe-inline'; style-src-attr 'unsafe-inline'; "
           "img-src 'self' data: blob:; connect-src 'self'")
@@ -36,7 +34,7 @@ CARDS = "".join(CARD.format(name, kind) for name, kind in (
 PAGE = f"""<!doctype html><html lang="en"><title>x</title><script type="module" src="/static/js/search.js"></script>
 <main><h1>Flow</h1><i data-live></i><b data-state></b><u data-progress-words></u><b data-figure="best"></b>{CARDS}
 <section data-panel="insight"><header><h2>I</h2></header><div class="body"><span data-pictures></span>
-<select aria-label="Decision"></select><div data-chart></div></div><footer data-summary></footer></section>
+<select aria-label="Decision"></select><div data-chart></div><p data-why></p></div><footer data-summary></footer></section>
 <section data-panel="finals"><header></header><table><tbody data-rows></tbody></table></section>
 <section data-panel="ensemble" hidden><header></header><table><tbody data-rows></tbody></table>
 <footer><span data-summary></span><a data-download hidden>Download the ensemble</a></footer></section>
@@ -366,35 +364,3 @@ def test_the_theme_recolours_charts(opened: Opened) -> None:
     stage.page.add_style_tag(content=":root{--nw-surface:#ffffff} [data-bs-theme=dark]{--nw-surface:#101010}")
     stage.page.evaluate("document.documentElement.dataset.bsTheme = 'dark'")
     stage.wait("document.querySelector('[data-panel=best_so_far] [data-chart]').layout?.paper_bgcolor === '#101010'")
-
-
-def test_how_the_strategy_thinks_one_picture_at_a_time(opened: Opened) -> None:
-    """Pictures that came with the page and live ones; series grow, others are replaced; the family line of the best."""
-    trials = [{"number": n, "status": "done", "score": 0.5 + n / 10, "parents": [n - 1] if n else []} for n in range(3)]
-    early = {"seq": 5, "trial": 1, "data": insight.shown(insight.population([0, 1], "2 alive"),
-                                                        insight.series("Reward", mean=0.5))}
-    stage = opened(seq=10, trials=trials, insights=[early])
-    panel = "document.querySelector('[data-panel=insight]')"
-    stage.wait(f"{panel}.querySelector('[data-chart]').dataset.drawn")
-    stage.wait(f"{panel}.querySelector('[data-summary]').textContent.includes('descends from 0 → 1')")
-    densities = insight.pairs("Densities", ("good", "rest"), {"kernel": (["3", "5"], [0.7, 0.3], [0.4, 0.6]),
-                                                              "lr": ([0.1, 0.2], [1.0, 2.0], [2.0, 1.0])})
-    kernel = insight.heat("Kernel", ["0", "1"], ["0", "1"], [[1.0, 0.2], [0.2, 1.0]], "Near trials are dark")
-    down, on = ((1, 1), (1, 2)), ((1, 2), (2, 2))
-    fabric = insight.trellis("Fabric", {down: 1.0, on: 0.1}, [down, on], "Bold")
-    stage.send(event(11, "strategy", 2, **insight.shown(insight.series("Reward", mean=0.6), densities, kernel, fabric)))
-    stage.wait(f"{panel}.querySelectorAll('[data-pictures] button').length === 5")
-    for title, sentence in (("Fabric", "Bold"), ("Reward", "Now mean 0.6."), ("Kernel", "Near trials are dark"),
-                            ("Densities", "Good against rest for kernel.")):
-        stage.page.get_by_role("button", name=title).click()
-        stage.wait(f"{panel}.querySelector('[data-summary]').textContent === {json.dumps(sentence)}")
-    stage.page.get_by_label("Decision").select_option("lr")
-    stage.wait(f"{panel}.querySelector('[data-summary]').textContent === 'Good against rest for lr.'")
-    stage.page.get_by_role("button", name="Reward").click()
-    stage.wait(f"{panel}.querySelector('[data-chart]').dataset.points === '2'")
-    assert stage.faults == []
-
-
-def test_a_strategy_that_shows_nothing_has_no_card(opened: Opened) -> None:
-    stage = opened()
-    assert stage.page.locator("[data-panel=insight]").is_hidden()

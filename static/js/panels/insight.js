@@ -37,6 +37,24 @@ export function lineage(search, number) {
   return line.reverse();
 }
 
+// The tree of some trials: from each of their ancestors to its children among them.
+export function descent(search, numbers) {
+  const found = [];
+  const seen = new Set();
+  const waiting = [...numbers];
+  while (waiting.length) {
+    const child = search.trials.get(waiting.pop());
+    if (!Number.isFinite(child?.score) || seen.has(child.number)) continue;
+    seen.add(child.number);
+    for (const number of child.parents ?? []) {
+      const parent = search.trials.get(number);
+      if (Number.isFinite(parent?.score)) found.push([parent, child]);
+      waiting.push(number);
+    }
+  }
+  return { branches: found, roots: seen.size - new Set(found.map(([, child]) => child)).size };
+}
+
 const dots = (name, trials, colour, look = "dots") =>
   ({ name, x: trials.map((trial) => trial.number), y: trials.map((trial) => trial.score), look, colour });
 
@@ -73,7 +91,12 @@ export const DRAW = {
     return { lines, words, sentence: `${names[0].toUpperCase()}${names.slice(1)} for ${decision.name}.`, choices: picture.decisions.map((one) => one.name) };
   },
   scatter(picture) {
-    const lines = [{ name: picture.title, x: picture.points.map(([x]) => x), y: picture.points.map(([, y]) => y), look: "dots", colour: 0 }];
+    const x = picture.points.map(([at]) => at);
+    const lines = [{ name: picture.title, x, y: picture.points.map(([, y]) => y), look: "dots", colour: 0 }];
+    if (picture.x.startsWith("predicted") && picture.y.startsWith("observed") && x.length) {       // where a prediction comes true
+      const ends = [Math.min(...x), Math.max(...x)];
+      lines.push({ name: "as predicted", x: ends, y: ends, look: "line", colour: 1, bare: true });
+    }
     return { lines, words: { x: picture.x, y: picture.y, whole: few(picture.points), named: "" }, sentence: picture.note };
   },
   trellis(picture) {
@@ -97,11 +120,18 @@ export const DRAW = {
     const line = best ? lineage(search, best.number) : [];
     const members = new Set(picture.members);
     const gone = all.filter((trial) => !members.has(trial.number));
+    const { branches, roots } = descent(search, picture.members);
+    const many = roots === 1 ? "one first trial" : `${roots} first trials`;
+    const families = branches.length ? ` All that are alive descend from ${many}.` : "";
     const told = line.length > 1 ? ` The best descends from ${line.slice(0, -1).map((trial) => trial.number).join(" → ")}.` : "";
     return {
-      lines: [dots("died", gone, 2), dots("alive", alive, 0), dots(`line of trial ${best?.number ?? "–"}`, line, 1, "line")],
+      lines: [
+        ...(branches.length ? [{ name: "tree of the living", look: "line", colour: 3, width: 1, bare: true,
+          x: branches.flatMap(([parent, child]) => [parent.number, child.number, null]),
+          y: branches.flatMap(([parent, child]) => [parent.score, child.score, null]) }] : []),
+        dots("died", gone, 2), dots("alive", alive, 0), dots(`line of trial ${best?.number ?? "–"}`, line, 1, "line")],
       words: { x: "trial (age: older to the left)", y: "validation score", whole: true, named: "" },
-      sentence: `${picture.note}.${told}${best ? ` Best ${score(best.score)}.` : ""}`,
+      sentence: `${picture.note}.${families}${told}${best ? ` Best ${score(best.score)}.` : ""}`,
     };
   },
 };
@@ -119,14 +149,20 @@ export function mount(panel, search) {
   const select = panel.querySelector("select");
   const why = panel.querySelector("[data-why]");
   let title = null;
+  let blank = false;
   const buttons = new Map();
 
   const draw = () => {
     const found = truth(search);
     if (found) pictures.newest.set(found.title, found);
-    panel.hidden = pictures.newest.size === 0;
-    if (why) why.textContent = reason(search);
-    if (panel.hidden) return;
+    const said = why ? reason(search) : "";
+    panel.hidden = pictures.newest.size === 0 && !said;
+    if (why) why.textContent = said;
+    if (blank !== (pictures.newest.size === 0)) {       // a reason alone needs no chart and no tools
+      blank = !blank;
+      for (const part of [chart.host, toolbar(panel), chart.summary]) part.hidden = blank;
+    }
+    if (blank) return;
     for (const name of pictures.newest.keys()) {
       if (buttons.has(name)) continue;
       buttons.set(name, tool(name, () => {

@@ -62,6 +62,7 @@ FINITE = pytest.mark.parametrize(("strategy", "space"), [pair for pair in MATRIX
 CPU = {"preset": "cpu"}
 # Those that train a supernet before they propose, and propose no more than what they learned to be worth a score.
 SHARING = {name for name, entry in discover("strategies").items() if "supernet" in entry.facts["asks"]}
+THINKERS = list({strategy: (strategy, space) for strategy, space in reversed(MATRIX) if strategy not in SHARING}.values())
 EPOCHS = 4                                            # of their supernets, here
 ROUNDS = 3                                            # of removals, where a method derives by them
 # Where a strategy needs more of a space than its kind offers in general.
@@ -274,6 +275,27 @@ def test_resumed_at_every_cut_it_equals_the_unbroken_search(strategy: str, space
         if work is not None:
             cut.report(work, judged(spec, work, verdict))
     assert documents(cut) == documents(unbroken)
+
+
+def titles(events: list[Event]) -> set[str]:
+    return {picture["title"] for event in events if event.type == "strategy" for picture in event.data.get("pictures", ())}
+
+
+@pytest.mark.parametrize(("strategy", "space"), THINKERS)
+def test_every_proposal_says_why_and_a_search_taken_up_again_shows_all_that_it_would_have(strategy: str, space: str) -> None:
+    """Every step may fall to a process that was not there before."""
+    spec = spec_of(strategy, space, trials=SHORT)
+    unbroken, cut, said = Search(spec), Search(spec), list[Event]()
+    expected = titles(drive(unbroken))
+    for work in own(unbroken):
+        assert str(work.origin.get("why", "")).endswith("."), work.origin
+    while not cut.finished:
+        cut = Search.restore(spec, [(w, cut.outcomes.get(w.trial)) for w in cut.items], cut.state_dict())
+        if (work := next((w for w in cut.items if w.trial not in cut.outcomes), None)) is not None:
+            cut.report(work, judged(spec, work, scored))
+        cut.ready()
+        said += cut.drain()
+    assert titles(said) == expected and (expected or strategy == "random_search")
 
 
 @ALL

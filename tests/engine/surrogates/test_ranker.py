@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 import torch
 
 from engine.spaces.growth import Growth
+from engine.surrogates import ranker
 from engine.surrogates.ensemble import Ensemble, rank_correlation
 from engine.surrogates.ranker import Pooled, Recurrent
 from tests.engine.spaces.test_growth import some
@@ -40,6 +42,24 @@ def test_many_at_once_are_scored_as_one_by_one(kind: str, blocks: int) -> None:
     each = [torch.from_numpy(row[None]).expand(3, -1, -1, -1) for row in tokens]
     alone = torch.cat([found.body.train(found.weights, one) for one in each], 1)
     assert torch.allclose(together, alone, atol=1e-5)
+
+
+@BOTH
+def test_half_a_million_cells_are_never_held_at_once(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is between the embeddings and the score is there for one chunk at a time, and scores do not depend on chunks."""
+    tokens = GROWTH.tokens(some(GROWTH, 5, 120))
+    found, held = Ensemble(body(kind), 3, np.random.default_rng(0)), list[int]()
+    whole, layer = found.body.score(found.weights, tokens), "_last" if kind == "lstm" else "_deep"
+    scored: Callable[[Any, torch.Tensor], torch.Tensor] = getattr(found.body, layer)
+
+    def noted(weights: Any, hidden: torch.Tensor) -> torch.Tensor:
+        held.append(hidden.shape[1])
+        return scored(weights, hidden)
+
+    monkeypatch.setattr(found.body, layer, noted)
+    monkeypatch.setattr(ranker, "CHUNK", 50)
+    assert torch.allclose(found.body.score(found.weights, tokens), whole, atol=1e-5)
+    assert len(held) == 3 and max(held) <= 50
 
 
 def test_the_order_of_blocks_means_nothing_to_the_mean() -> None:
