@@ -1,4 +1,4 @@
-"""A search with three trained networks, its owner's browser and a stranger's."""
+"""A search with three trained networks."""
 
 from __future__ import annotations
 
@@ -18,27 +18,11 @@ DOCUMENT = {"name": "Résumé of ../../cells", "space": {"kind": "nas_bench_201"
             "strategy": {"name": "random_search"}, "dataset": {"name": "digits"}}
 
 
-def signed_in(name: str) -> Client:
-    client = Client()
-    client.force_login(get_user_model().objects.create_user(name, password="a long pass phrase"))
-    return client
-
-
 @pytest.fixture(autouse=True)
 def artifacts(settings: Any, tmp_path: Path) -> Path:
     settings.ARTIFACTS = tmp_path / "artifacts"
     settings.ARTIFACTS.mkdir()
     return settings.ARTIFACTS
-
-
-@pytest.fixture
-def browser(db: None) -> Client:
-    return signed_in("ada")
-
-
-@pytest.fixture
-def stranger(db: None) -> Client:
-    return signed_in("bob")
 
 
 @pytest.fixture

@@ -25,9 +25,9 @@ def made(search: Search, artifacts: Path, number: int = 0, path: str = "made.zip
 
 
 @pytest.mark.parametrize("end", ENDS)
-def test_only_the_owner_sees_it(browser: Client, stranger: Client, client: Client, at: Address, end: str) -> None:
+def test_only_the_owner_sees_it(browser: Client, visitor: Client, client: Client, at: Address, end: str) -> None:
     assert browser.get(at(0, end)).status_code in (200, 202)
-    assert stranger.get(at(0, end)).status_code == 404
+    assert visitor.get(at(0, end)).status_code == 404
     assert client.get(at(0, end)).status_code == 302
     assert browser.post(at(0, end)).status_code == 405
 

@@ -1,4 +1,4 @@
-"""A person, a stranger, and arenas of theirs that nobody plays unless a test does."""
+"""Arenas of a person that nobody plays unless a test does."""
 
 from __future__ import annotations
 
@@ -7,8 +7,6 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from django.contrib.auth import get_user_model
-from django.test import Client
 
 from apps.arena import leases, services
 from apps.arena.models import Arena
@@ -17,16 +15,6 @@ DOCUMENT = {"field": "landscape:L2", "strategies": ["aging_evolution", "local_se
             "evaluations": 40}
 WORKER = uuid4()
 Make = Callable[..., Arena]
-
-
-@pytest.fixture
-def person(db: None) -> Any:
-    return get_user_model().objects.create_user("ada", password="a long pass phrase")
-
-
-@pytest.fixture
-def stranger(db: None) -> Any:
-    return get_user_model().objects.create_user("bob", password="another pass phrase")
 
 
 @pytest.fixture
@@ -40,20 +28,6 @@ def make(person: Any) -> Make:
 @pytest.fixture
 def arena(make: Make) -> Arena:
     return make()
-
-
-@pytest.fixture
-def browser(person: Any) -> Client:
-    client = Client()
-    client.force_login(person)
-    return client
-
-
-@pytest.fixture
-def visitor(stranger: Any) -> Client:
-    client = Client()
-    client.force_login(stranger)
-    return client
 
 
 def track(regret: float, evaluations: int = 40) -> dict[str, Any]:

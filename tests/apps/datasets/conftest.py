@@ -1,4 +1,4 @@
-"""A browser that is signed in."""
+"""Uploads of each test in a folder of their own."""
 
 from __future__ import annotations
 
@@ -6,28 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.contrib.auth import get_user_model
-from django.test import Client
-
-
-@pytest.fixture
-def browser(db: None) -> Client:
-    client = Client()
-    client.force_login(get_user_model().objects.create_user("ada", password="a long pass phrase"))
-    return client
-
-
-@pytest.fixture
-def person(browser: Client) -> object:
-    """Who `browser` is."""
-    return get_user_model().objects.get(username="ada")
-
-
-@pytest.fixture
-def stranger(db: None) -> Client:
-    client = Client()
-    client.force_login(get_user_model().objects.create_user("eve", password="another long phrase"))
-    return client
 
 
 @pytest.fixture(autouse=True)

@@ -1,4 +1,4 @@
-"""A person, a search of theirs and the socket of its page, on the in-memory layer."""
+"""A search of a person and the socket of its page, on the in-memory layer."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 from channels.db import database_sync_to_async
 from channels.testing import WebsocketCommunicator
-from django.contrib.auth import get_user_model
 from django.test import Client
 
 from apps.searches import recorder
@@ -24,25 +23,8 @@ def memory_layer(settings: Any) -> None:
 
 
 @pytest.fixture
-def person(db: None) -> Any:
-    return get_user_model().objects.create_user("ada", password="a long pass phrase")
-
-
-@pytest.fixture
-def stranger(db: None) -> Any:
-    return get_user_model().objects.create_user("bob", password="another pass phrase")
-
-
-@pytest.fixture
 def search(person: Any) -> Search:
     return Search.objects.create(owner=person, name="live", document=DOCUMENT, state="running", idempotency_key="live")
-
-
-@pytest.fixture
-def client(person: Any) -> Client:
-    client = Client()
-    client.force_login(person)
-    return client
 
 
 def write(search: Search, count: int, start: int = 0) -> int:

@@ -1,4 +1,4 @@
-"""A person, and searches of theirs that no worker touches."""
+"""Searches of a person that no worker touches."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.contrib.auth import get_user_model
 
 from apps.searches import services
 from apps.searches.models import Search, Trial
@@ -22,16 +21,6 @@ Make = Callable[..., Search]
 def artifacts(settings: Any, tmp_path: Path) -> Path:
     settings.ARTIFACTS = tmp_path / "artifacts"
     return settings.ARTIFACTS
-
-
-@pytest.fixture
-def person(db: None) -> Any:
-    return get_user_model().objects.create_user("ada", password="a long pass phrase")
-
-
-@pytest.fixture
-def stranger(db: None) -> Any:
-    return get_user_model().objects.create_user("bob", password="another pass phrase")
 
 
 @pytest.fixture

@@ -45,13 +45,6 @@ def closed(search: Search, number: int, score: float, test: float, **more: Any) 
     trial.save()
 
 
-@pytest.fixture
-def browser(person: Any) -> Client:
-    client = Client()
-    client.force_login(person)
-    return client
-
-
 def test_two_searches_of_the_same_document_at_the_same_cost(darts: Search, person: Any) -> None:
     sharing, scratch = services.compare(darts, person)
     for made in (sharing, scratch):

@@ -19,13 +19,6 @@ from tests.apps.searches.conftest import add
 FOUND = {"members": [[0, 1], [2, 3]], "single": {"trial": 2, "score": 0.7, "test": 0.6}}
 
 
-@pytest.fixture
-def browser(person: Any) -> Client:
-    client = Client()
-    client.force_login(person)
-    return client
-
-
 def close(search: Search, status: str = "done", **metrics: Any) -> Trial:
     """Three networks, a final and the ensemble."""
     for number, score in enumerate((0.5, 0.6, 0.7)):

@@ -14,11 +14,6 @@ from apps.spaces.models import SpaceDefinition
 from engine import api
 
 
-@pytest.fixture
-def person(db: None) -> Any:
-    return get_user_model().objects.create_user("ada", password="a long pass phrase")
-
-
 @pytest.mark.parametrize("kind", [space["name"] for space in api.spaces()])
 def test_a_saved_space_fills_the_form_with_itself(person: Any, kind: str) -> None:
     saved = services.create(person, "Mine", {"kind": kind, "preset": "cpu"})

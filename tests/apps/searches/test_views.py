@@ -23,13 +23,6 @@ from tests.apps.searches.conftest import DOCUMENT, Make, add, add_epoch, in_stat
 ACTIONS = ("pause", "resume", "stop", "clone", "extend", "archive", "delete")
 
 
-@pytest.fixture
-def browser(person: Any) -> Client:
-    client = Client()
-    client.force_login(person)
-    return client
-
-
 def data(text: str) -> dict[str, Any]:
     found = re.search(r'<script id="search-data" type="application/json">(.*?)</script>', text, re.S)
     assert found

@@ -122,16 +122,16 @@ def test_a_document_that_is_none_any_more_is_shown_with_its_faults(browser: Clie
     assert browser.get("/spaces/").status_code == 200
 
 
-def test_nobody_elses_space_is_there(browser: Client, stranger: Client, client: Client, saved: SpaceDefinition) -> None:
+def test_nobody_elses_space_is_there(browser: Client, visitor: Client, client: Client, saved: SpaceDefinition) -> None:
     asked = {"edit/": "get", "history/": "get", "space.json": "get", "delete/": "post", "history/1/restore/": "post"}
     for path, ask in asked.items():
         address = f"/spaces/{saved.pk}/{path}"
-        assert getattr(stranger, ask)(address).status_code == 404
+        assert getattr(visitor, ask)(address).status_code == 404
         assert getattr(client, ask)(address).status_code == 302
         assert getattr(browser, ask)(f"/spaces/{uuid.uuid4()}/{path}").status_code == 404
         if ask == "post":
             assert browser.get(address).status_code == 405
-    assert "Mine" not in stranger.get("/spaces/").content.decode()
+    assert "Mine" not in visitor.get("/spaces/").content.decode()
     assert SpaceDefinition.objects.count() == 1
 
 
