@@ -54,7 +54,7 @@ class Read(NamedTuple):
 
 @space(title="Memory banks", paper="Brock, Lim, Ritchie, Weston, ICLR 2018 (arXiv:1708.05344)",
        summary="Blocks of memory banks: each operation reads some banks, and fills or adds to others.",
-       offers={"parameters", "finite", "mutate", "graph", "banks"}, presets={"paper": PAPER, "cpu": CPU})
+       offers={"parameters", "finite", "mutate", "graph", "generated"}, presets={"paper": PAPER, "cpu": CPU})
 @dataclass(frozen=True)
 class MemoryBank(Conditional):
     blocks: int = integer(3, low=1, high=4, paper=3, help="Blocks. Between two the image is halved, and banks are twice as "
@@ -93,11 +93,12 @@ class MemoryBank(Conditional):
                                       (f"adds_of_{filled}", more, (NONE, *subsets(filled)))):
                 if plans:
                     yield Parameter(f"{name}_{what}", "categorical", sets, when=_among(plan, plans))
-        for what, values in self._settings.items():
+        for what, values in self.settings.items():
             yield Parameter(f"{name}_{what}", "categorical", values, when=_among(plan, there))
 
     @property
-    def _settings(self) -> Mapping[str, tuple[int, ...]]:
+    def settings(self) -> Mapping[str, tuple[int, ...]]:
+        """The values that the numbers of an operation can have."""
         dividing = tuple(each for each in self.groups if self.channels % each == 0)
         return {"units": self.units, "kernel": self.kernels, "dilation": self.dilations, "groups": dividing or (1,)}
 
@@ -118,7 +119,7 @@ class MemoryBank(Conditional):
         return self.channels * 2 ** (block - 1)
 
     def size(self) -> int:
-        settings, block = math.prod(map(len, self._settings.values())), 0
+        settings, block = math.prod(map(len, self.settings.values())), 0
         for plan in self._plans:
             filled, found = self.inputs, 1
             for fills in plan:
@@ -136,7 +137,7 @@ class MemoryBank(Conditional):
         for number, fills in enumerate(map(int, config[f"{name}_plan"].split("-")), 1):
             op = f"{name}_op_{number}"
             adds = config[f"{op}_adds_of_{filled}"] if fills else config[f"{op}_writes_of_{filled}"]
-            settings = [config[f"{op}_{what}"] for what in self._settings]
+            settings = [config[f"{op}_{what}"] for what in self.settings]
             found.append(Op(_read(config[f"{op}_reads_of_{filled}"]), _read(adds),
                             tuple(range(filled + 1, filled + fills + 1)), *settings))
             filled += fills

@@ -36,7 +36,7 @@ def made(space: MemoryBank, plan: str, *ops: tuple[str, str]) -> Architecture:
         name = f"block_1_op_{number}"
         config[f"{name}_reads_of_{filled}"] = reads
         config[f"{name}_{'adds' if fills else 'writes'}_of_{filled}"] = adds
-        config |= {f"{name}_{what}": values[0] for what, values in space._settings.items()}
+        config |= {f"{name}_{what}": values[0] for what, values in space.settings.items()}
         filled += fills
     return space.parse(config)
 
@@ -80,7 +80,7 @@ def test_groups_divide_the_channels_of_a_bank() -> None:
         for architecture in some(space, 10):
             assert all(channels % op.groups == 0 for ops in space.program(architecture) for op in ops)
             assert measure(space.network(architecture, SHAPE, 10), SHAPE).parameters > 0
-    assert MemoryBank(channels=3, groups=(2, 4))._settings["groups"] == (1,)
+    assert MemoryBank(channels=3, groups=(2, 4)).settings["groups"] == (1,)
 
 
 def test_what_is_not_filled_yet_cannot_be_read() -> None:
@@ -115,7 +115,7 @@ def test_banks_that_nothing_tells_apart_have_no_numbers() -> None:
 
 def test_every_setting_counts() -> None:
     seen = set()
-    for what, values in SMALL._settings.items():
+    for what, values in SMALL.settings.items():
         base = next(a for a in some(SMALL, 50) if a.genotype["block_1_plan"].count("-") == 1)
         changed = [SMALL.canonical(SMALL.parse({**base.genotype, f"block_1_op_1_{what}": value})) for value in values]
         assert len(set(changed)) == len(values)

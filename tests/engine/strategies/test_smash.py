@@ -49,9 +49,9 @@ def test_the_defaults_are_the_papers() -> None:
     assert o.schedule() == {"adam": (0.5, 0.999, 1e-4), "smooth": True}
 
 
-def test_it_is_for_spaces_of_cells_with_a_supernet() -> None:
+def test_it_is_for_memory_banks_and_for_cells_with_a_supernet() -> None:
     spaces = {space for space in discover("spaces") if not incompatible("smash", space)}
-    assert spaces == {"nas_bench_201", "darts_cell", "enas_micro"}
+    assert spaces == {"memory_bank", "nas_bench_201", "darts_cell", "enas_micro"}
 
 
 def test_the_sampler_has_the_size_of_the_options() -> None:
