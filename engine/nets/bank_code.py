@@ -14,9 +14,9 @@ from engine.spaces.memory_bank import Read
 
 
 class BankEncoder:
-    """A kernel is generated bank by bank, so that a slice never reads two of them. Of each slice: the bank that it reads, the
-    banks that its operation writes, the block, the operation's output units, dilation, kernel size and groups; its number
-    within the bank (in binary); and by row whether there are output units, and which row it is."""
+    """A kernel is generated bank by bank, so that a slice never reads two of them. Of each slice: the bank that it reads,
+    the banks that its operation writes, the block, the operation's output units, dilation, kernel size and groups; its
+    number within the bank (in binary); and by row whether there are output units, and which row it is."""
 
     def __init__(self, space: Any, size: Size) -> None:
         self.size, self.space = size, space

@@ -24,7 +24,7 @@ from engine.phases import Site
 from engine.rng import stream
 from engine.spaces.memory_bank import Read
 
-RAMP, LEAST = 0.5, 0.5                          # share of the training in which limits grow; of the budget, with which it begins
+RAMP, LEAST = 0.5, 0.5                          # shares: of the training, in which limits grow; of the budget, at first
 TRIES = 100                                     # draws until one is within the budget
 
 

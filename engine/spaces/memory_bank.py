@@ -182,7 +182,7 @@ class MemoryBank(Conditional):
         return self._network(self.program(architecture), self.inputs, classes)
 
     def whole(self, shape: Shape, classes: int) -> Graph:
-        """No member of the space: all layers that a network of it can have, each with the most channels it can have there."""
+        """No member of the space: all layers that its networks can have, each with the most channels it can have there."""
         every = tuple(range(1, self.banks + 1))
         op = Op(every, every, (), max(self.units), max(self.kernels), 1, 1)
         return self._network([[op] * self.ops] * self.blocks, self.banks, classes)
@@ -238,7 +238,8 @@ def _part(layers: Layers, name: str, source: str, number: int, count: int, width
     """The channels of one bank out of those of several."""
     if count == 1:
         return source
-    return layers.put(name, "channels", source, label=f"part {number + 1} of {count}", skipped=number * width, channels=width)
+    label = f"part {number + 1} of {count}"
+    return layers.put(name, "channels", source, label=label, skipped=number * width, channels=width)
 
 
 def _put(layers: Layers, name: str, op: Op, banks: dict[int, str], width: int) -> None:

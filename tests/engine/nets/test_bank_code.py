@@ -78,7 +78,8 @@ def test_scores_rank_by_the_right_program_and_not_by_a_shuffled_one() -> None:
     space = MemoryBank(blocks=1, banks=4, channels=4, ops=1)
     encoder = BankEncoder(space, Size(4, 1, 1, (2,), 8))
     settings = [(kernel, groups) for kernel in space.kernels for groups in space.settings["groups"]]
-    ops = [Op((1 + k % 2,), (1 + k // 2 % 2,), (), 1, *settings[k % 9][:1], 1 + k // 5, settings[k % 9][1]) for k in range(10)]
+    ops = [Op((1 + k % 2,), (1 + k // 2 % 2,), (), 1, settings[k % 9][0], 1 + k // 5, settings[k % 9][1])
+           for k in range(10)]
     codes = torch.cat([encoder.encode([Read("p", op, 1, 4)]) for op in ops])
     assert codes.shape[2:] == (1, 1) and len(codes.unique(dim=0)) == 10
     right, wrong = planted(codes, 600)

@@ -1,4 +1,4 @@
-"""Memory banks: what may be read and written, what the count counts, which programs are the same, what a network computes."""
+"""Memory banks: what may be read and written, what the count counts, which programs are the same, what they compute."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from torch.nn import functional
 from engine.architecture import genotype
 from engine.architecture.architecture import Architecture
 from engine.architecture.canonical import canonical_id
-from engine.architecture.counting import count
 from engine.architecture.cost import measure
+from engine.architecture.counting import count
 from engine.errors import Invalid
 from engine.nets.build import build
 from engine.spaces.memory_bank import CPU, GROUPS, PAPER, MemoryBank, Op, subsets
