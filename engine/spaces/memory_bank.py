@@ -116,7 +116,7 @@ class MemoryBank(Conditional):
 
     def width(self, block: int) -> int:
         """Channels of a bank."""
-        return self.channels * 2 ** (block - 1)
+        return int(self.channels * 2 ** (block - 1))
 
     def size(self) -> int:
         settings, block = math.prod(map(len, self.settings.values())), 0
