@@ -19,7 +19,7 @@ from engine.spaces.space import Parameter
 
 KERNELS, DILATIONS, GROUPS, UNITS = (3, 5, 7), (1, 2, 3), (1, 2, 4, 8), (1, 2, 3, 4)
 NONE = "none"
-PAPER = {"blocks": 3, "banks": 6, "channels": 8, "ops": 6, "kernels": list(KERNELS), "dilations": list(DILATIONS),
+PAPER = {"blocks": 3, "banks": 6, "channels": 8, "ops": 4, "kernels": list(KERNELS), "dilations": list(DILATIONS),
          "groups": list(GROUPS), "units": list(UNITS)}
 CPU = {"blocks": 2, "banks": 3, "channels": 4, "ops": 2, "kernels": [3, 5], "dilations": [1, 2], "groups": [1, 2],
        "units": [1, 2]}
