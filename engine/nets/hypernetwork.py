@@ -186,7 +186,8 @@ def cut(picture: Tensor, order: Sequence[Kernel], size: Size) -> dict[str, Tenso
 
 def normed(weight: Tensor) -> Tensor:
     """As the kernel of a 1×1 convolution of norm one."""
-    return (weight / (weight.norm() + TINY))[:, :, None, None]
+    found: Tensor = (weight / (weight.norm() + TINY))[:, :, None, None]
+    return found
 
 
 def pieces(picture: Tensor, order: Sequence[Kernel], size: Size) -> list[Tensor]:
