@@ -64,8 +64,10 @@ def strategy(*, title: str, summary: str, paper: str = "", needs: frozenset[str]
 
 def space(*, title: str, summary: str, paper: str = "", offers: set[str], presets: Mapping[str, Mapping[str, Any]],
           data: tuple[str, ...] = ("images",)) -> Callable[[T], T]:
-    """`data`: the kinds of datasets that its networks can read. Whatever form shared weights have, it offers `sharing`."""
+    """`data`: the kinds of datasets that its networks can read. Whatever form shared weights have, it offers `sharing`;
+    where supernets are made of cells, their dense kernels can be `generated`."""
     offers = offers | ({"sharing"} if offers & {"supernet", "slices"} else set())
+    offers = offers | ({"generated"} if offers >= {"supernet", "cells"} else set())
     return declare("spaces", title=title, summary=summary, paper=paper, offers=frozenset(offers), presets=presets,
                    facts={"data": list(data)})
 

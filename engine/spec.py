@@ -25,7 +25,7 @@ ASKED = {"scratch": "trainings from scratch", "resume": "trainings that go on", 
          "shared": "scores with shared weights", "generated": "generated weights", "supernet": "epochs of a supernet"}
 WORDS = {"finite": "decisions among finitely many choices (no real numbers)", "trellis": "a fabric of layers and scales",
          "sharing": "weights that architectures share", "slices": "small choices that are slices of large ones",
-         "entangled": "choices that can be mixed as weights",
+         "entangled": "choices that can be mixed as weights", "generated": "dense 1×1 convolutions that can be generated",
          "edges": "edges whose operations all read one value",
          "default": "a default network with a default training"}      # needs whose names do not say enough
 

@@ -180,14 +180,25 @@ class Encoder:
 
 def cut(picture: Tensor, order: Sequence[Kernel], size: Size) -> dict[str, Tensor]:
     """The kernels of a path out of the picture, each divided by its norm. Raises ValueError unless all slices are used."""
-    found, cursor = {}, 0
+    found = pieces(picture, order, size)
+    return {kernel.node.name: normed(weight) for kernel, weight in zip(order, found, strict=True)}
+
+
+def normed(weight: Tensor) -> Tensor:
+    """As the kernel of a 1×1 convolution of norm one."""
+    found: Tensor = (weight / (weight.norm() + TINY))[:, :, None, None]
+    return found
+
+
+def pieces(picture: Tensor, order: Sequence[Kernel], size: Size) -> list[Tensor]:
+    """The kernels as matrices, not divided."""
+    found, cursor = [], 0
     for kernel in order:
         down, across = kernel.grid(size)
         taken = picture[:, cursor * size.inputs:(cursor + down * across) * size.inputs]
         cursor += down * across
         whole = taken.reshape(size.outputs, down, across * size.inputs).transpose(0, 1).flatten(0, 1)
-        weight = whole[:kernel.outputs, :kernel.inputs]
-        found[kernel.node.name] = (weight / (weight.norm() + TINY))[:, :, None, None]
+        found.append(whole[:kernel.outputs, :kernel.inputs])
     if cursor * size.inputs != picture.shape[1]:
         raise ValueError(f"{cursor} slices are used of {picture.shape[1] // size.inputs} that were generated")
     return found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import isnan
 from random import Random
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -75,7 +76,7 @@ class Member(NamedTuple):
 @strategy(title="SMASH", paper="Brock, Lim, Ritchie, Weston, ICLR 2018 (arXiv:1708.05344)",
           summary="A hypernetwork generates 1×1 kernels for any architecture; random ones are scored with them, then "
                   "neighbours of the best, then a greedy chain.",
-          needs={"supernet", "cells", "parameters"}, asks={"supernet", "generated", "scratch"},
+          needs={"generated", "parameters"}, asks={"supernet", "generated", "scratch"},
           presets={"paper": PAPER, "cpu": CPU})
 class Smash:
     """A candidate is a function of the seed, its number and what was told of those before its stage; in the chain, of all
@@ -90,12 +91,14 @@ class Smash:
 
     @staticmethod
     def sampler(site: Site) -> Sampler:
+        from engine.nets.bank_programs import BankPrograms
         from engine.nets.generated import GeneratedPaths
         from engine.nets.hypernetwork import Size
 
         o = site.options
         depths = tuple(depth for depth in (o.first_depth, o.second_depth, o.third_depth) if depth)
-        return GeneratedPaths(site, Size(o.unit, -(-o.largest // o.unit), o.compression, depths, o.growth))
+        size = Size(o.unit, -(-o.largest // o.unit), o.compression, depths, o.growth)
+        return GeneratedPaths(site, size) if hasattr(site.space, "supernet") else BankPrograms(site, size)
 
     def ask(self, slots: int) -> list[Work]:
         if epoch := self.phases.epoch():
@@ -148,12 +151,12 @@ class Smash:
         return self.phases.ranked(found, how=stage, number=number, base=best.trial, why=why)
 
     def _neighbour(self, base: Architecture, known: set[str], rng: Random) -> Architecture:
-        """What was ranked before only where nothing else is found."""
+        """What was ranked before only where nothing else is found. What becomes active is drawn anew."""
         old, found = self._vector(base), base
         for _ in range(TRIES):
             fresh = self._vector(self.space.sample(rng).architecture)
             sure = rng.randrange(len(old)) if old else 0
-            numbers = [new if k == sure or rng.random() < self.options.perturbation else same
+            numbers = [new if k == sure or rng.random() < self.options.perturbation or isnan(same) else same
                        for k, (same, new) in enumerate(zip(old, fresh, strict=True))]
             made: Proposal | None = self.space.mended_proposal(numbers)
             if made is None:

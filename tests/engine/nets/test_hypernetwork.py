@@ -148,15 +148,13 @@ def spearman(one: list[float], other: list[float]) -> float:
     return float(np.corrcoef(*ranks)[0, 1])
 
 
-def test_scores_rank_by_the_right_code_and_not_by_a_shuffled_one() -> None:
+def planted(codes: torch.Tensor, steps: int = 250) -> tuple[float, list[float]]:
     """Architectures of planted quality: a linear labelling of its own for each, of which the better have fewer labels
-    flipped. With the codes of others the order is lost."""
-    seed_torch(0, cuda=False)
-    count, size = 10, Size(4, 1, 1, (2,), 8)
-    codes = torch.randint(0, 2, (count, 12, 1, 1)).float() * 2 - 1
+    flipped. The rank correlation of the scores with it, with the right codes and with those of others."""
+    count, size = len(codes), Size(4, 1, 1, (2,), 8)
     targets = nn.functional.normalize(torch.randn(count, 16))
     quality = torch.linspace(0.55, 1.0, count)[torch.randperm(count)]
-    made = HyperNetwork(13, size)
+    made = HyperNetwork(codes.shape[1] + 1, size)
     adam = torch.optim.Adam(made.parameters(), 0.01, (0.5, 0.999), 1e-4)
     order = [kernel(4, 4)]
 
@@ -168,7 +166,7 @@ def test_scores_rank_by_the_right_code_and_not_by_a_shuffled_one() -> None:
         flips = torch.where(torch.rand(examples) < quality[number], 1.0, -1.0)
         return x, (x @ targets[number]).sign() * flips
 
-    for step in range(250):
+    for step in range(steps):
         x, y = batch(step % count, 64)
         loss = nn.functional.softplus(-3 * y * (x @ generate(codes[step % count]))).mean()
         adam.zero_grad()
@@ -182,5 +180,10 @@ def test_scores_rank_by_the_right_code_and_not_by_a_shuffled_one() -> None:
 
     truth = quality.tolist()
     right = spearman(truth, [score(k, k) for k in range(count)])
-    wrong = [spearman(truth, [score(k, (k + shift) % count) for k in range(count)]) for shift in range(1, count)]
+    return right, [spearman(truth, [score(k, (k + shift) % count) for k in range(count)]) for shift in range(1, count)]
+
+
+def test_scores_rank_by_the_right_code_and_not_by_a_shuffled_one() -> None:
+    seed_torch(0, cuda=False)
+    right, wrong = planted(torch.randint(0, 2, (10, 12, 1, 1)).float() * 2 - 1)
     assert right > 0.85 and abs(float(np.mean(wrong))) < 0.3 and right > max(wrong)

@@ -57,6 +57,10 @@ SMALL: dict[str, list[dict[str, Any]]] = {
                    {"nodes": 1, "ops": ["max_pool_3x3"], "channels": 2, "layers": 1}],
     "hierarchical": [{"motifs": 1, "motif_nodes": 2, "cell_nodes": 2, "ops": ["identity"], "channels": 2},
                      {"motifs": 1, "motif_nodes": 2, "cell_nodes": 3, "ops": ["conv_1x1", "identity"], "channels": 2}],
+    "memory_bank": [{"blocks": 1, "banks": 2, "channels": 2, "ops": 1, "kernels": [3], "dilations": [1], "groups": [1],
+                     "units": [1]},
+                    {"blocks": 1, "banks": 2, "channels": 2, "ops": 2, "kernels": [3], "dilations": [1], "groups": [1],
+                     "units": [1]}],
 }
 FINITE = pytest.mark.parametrize(("strategy", "space"), [pair for pair in MATRIX if pair[1] in SMALL])
 CPU = {"preset": "cpu"}

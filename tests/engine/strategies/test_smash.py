@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -22,6 +23,7 @@ from engine.work import Candidate, Outcome, SupernetEpoch, Weights
 
 torch.set_num_threads(1)
 SPACE = parse_space({"kind": "nas_bench_201", "preset": "table"})[1]
+BANKS = {"kind": "memory_bank", "preset": "cpu"}
 SMALL = {"kind": "darts_cell", "preset": "cpu", "nodes": 1, "layers": 2, "channels": 2}
 
 
@@ -49,9 +51,9 @@ def test_the_defaults_are_the_papers() -> None:
     assert o.schedule() == {"adam": (0.5, 0.999, 1e-4), "smooth": True}
 
 
-def test_it_is_for_spaces_of_cells_with_a_supernet() -> None:
+def test_it_is_for_memory_banks_and_for_cells_with_a_supernet() -> None:
     spaces = {space for space in discover("spaces") if not incompatible("smash", space)}
-    assert spaces == {"nas_bench_201", "darts_cell", "enas_micro"}
+    assert spaces == {"memory_bank", "nas_bench_201", "darts_cell", "enas_micro"}
 
 
 def test_the_sampler_has_the_size_of_the_options() -> None:
@@ -153,3 +155,26 @@ def test_a_search_on_digits_ends_with_networks_trained_from_scratch(tmp_path: Pa
     assert 0 <= search.outcomes[7].metrics["test"] <= 1 and search.outcomes[0].payload["slices"] > 0
     titles = {picture["title"] for event in events if event.type == "strategy" for picture in event.data["pictures"]}
     assert {"Loss of the supernet", "Scores with generated weights"} <= titles
+
+
+def test_a_search_on_memory_banks_ends_with_networks_trained_from_scratch(tmp_path: Path) -> None:
+    spec = parse({"space": BANKS, "dataset": {"name": "digits", "train_limit": 128},
+                  "strategy": {"name": "smash", "preset": "cpu", "epochs": 2, "random": 3, "perturbed": 2, "greedy": 1},
+                  "estimation": {"name": "shared", "preset": "cpu", "epochs": 1}, "finals": {"top": 1}})
+    search = run(spec, tmp_path / "search", tmp_path / "data", "cpu", lambda event: None)
+    assert [type(work) for work in search.items] == [SupernetEpoch] * 2 + [Candidate] * 7
+    assert all(outcome.ok for outcome in search.outcomes.values())
+    assert [search.outcomes[trial].score_kind for trial in range(2, 9)] == ["hypernetwork"] * 6 + ["scratch"]
+    reports = [search.outcomes[trial].payload for trial in (0, 1)]
+    assert reports[1]["budget"] == 1.0 and reports[0]["slices"] > 0 and reports[0]["kernel"] == 3
+
+
+def test_a_neighbour_may_have_another_plan_whose_decisions_are_drawn_anew() -> None:
+    space = parse_space(BANKS)[1]
+    made = Smash(space, Options(perturbation=0.05), 0)
+    base, plans = space.sample(Random(0)).architecture, set()
+    for seed in range(60):
+        found = made._neighbour(base, {base.encoding_id}, Random(seed))
+        assert found != base and space.contains(found)
+        plans.add(found.genotype["block_1_plan"])
+    assert len(plans) > 2
